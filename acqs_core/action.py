@@ -1,0 +1,233 @@
+"""An action: as a row of the central table, as AMI lines, and as a template to inject.
+
+Everything that decides *what is written to Asterisk* stands here and is pure: no I/O, no clock, no randomness of its
+own. It prevents the worst mistake a queue can make, letting one row's text become two actions on the wire
+(facts/ami.md, wire rules: a bare LF ends a line on Asterisk 13 and later).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import re
+from collections.abc import Iterable
+
+from acqs_core.errors import ActionInvalid
+
+MAX_LINE_BYTES = 1022
+"""Bytes of one AMI line without its CRLF; Asterisk drops or cuts what is longer (facts/ami.md)."""
+
+MAX_HEADERS = 128
+"""Headers of one AMI message, `Action` included (facts/ami.md)."""
+
+MAX_ACTION_ID = 64
+"""ASCII characters of an ActionID that every Asterisk echoes unchanged (facts/ami.md)."""
+
+LINE_COLUMNS = tuple(f"cmd_line_{letter}" for letter in "bcdefghijk")
+"""The columns that hold header lines, in the order in which they are written (seed step 1)."""
+
+_FORBIDDEN = re.compile(r"[\r\n\0]")
+
+
+class Status(enum.StrEnum):
+    """The five statuses of a row (design: the life of an action)."""
+
+    NEW = "NEW"
+    QUEUE = "QUEUE"
+    SENT = "SENT"
+    UPDATED = "UPDATED"
+    DEAD = "DEAD"
+
+
+class Outcome(enum.StrEnum):
+    """What became of an action, as producers read it in `acqs_outcome`."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    CONGESTION = "congestion"
+    FAILED = "failed"
+    REFUSED = "refused"
+    DEAD_CALL = "dead_call"
+    EXPIRED = "expired"
+    INVALID = "invalid"
+    NOT_ALLOWED = "not_allowed"
+    DISCARDED = "discarded"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One row of `vicidial_manager`. NULL columns read as empty text; `lines` are cmd_line_b … cmd_line_k as they stand."""
+
+    man_id: int
+    action: str
+    callerid: str
+    lines: tuple[str, ...]
+    status: Status = Status.NEW
+    response: str = "N"
+    server_ip: str = ""
+    channel: str = ""
+    uniqueid: str = ""
+    entry_date: dt.datetime | None = None
+
+    @property
+    def matches_by_callerid(self) -> bool:
+        """Whether the listener may match this row by its caller id: only Originate and Redirect (design §1)."""
+        return self.action.strip().lower() in ("originate", "redirect")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewAction:
+    """An action to insert as a NEW row."""
+
+    action: str
+    callerid: str = ""
+    lines: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Message:
+    """An AMI message ready to be written once: its bytes and the ActionID by which its response is known."""
+
+    action: str
+    action_id: str
+    lines: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        """The bytes on the wire: UTF-8, CRLF after every line, a blank line at the end."""
+        return ("\r\n".join(self.lines) + "\r\n\r\n").encode()
+
+
+def header(lines: Iterable[str], name: str) -> str | None:
+    """The value of the first header line called `name` (any case), stripped; None when there is none."""
+    wanted = name.lower()
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon and key.strip().lower() == wanted:
+            return value.strip()
+    return None
+
+
+def channel_id(man_id: int) -> str:
+    """The ChannelId an Originate of this row is given: Uniqueid and Linkedid of its call (Asterisk >= 12.2)."""
+    return f"acqs-{man_id}"
+
+
+def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
+    """Turn a row into the message that is written, adding its identity (design §1).
+
+    `nonce` is 4 hex digits that make the ActionID of this sending its own. `with_channel_id` is true on Asterisk
+    >= 12.2 in the acqs profile. Empty lines are left out, all others go out as they stand and in order.
+
+    Raises ActionInvalid with a sentence for the journal when the row can never be sent.
+    """
+    name = row.action.strip()
+    if not name:
+        raise ActionInvalid("the row has no action name; put an AMI action such as Originate in its action column")
+    lines = [line for line in row.lines if line.strip()]
+    for line in (row.action, *lines):
+        _refuse_unsendable(line)
+    own_id = header(lines, "ActionID")
+    if own_id is not None and not (0 < len(own_id) <= MAX_ACTION_ID and own_id.isascii()):
+        raise ActionInvalid(f"its ActionID is not 1 to {MAX_ACTION_ID} ASCII characters; shorten it or leave it out")
+    action_id = own_id or f"acqs-{row.man_id}-{nonce}"
+    out = [f"Action: {name}"]
+    if own_id is None:
+        out.append(f"ActionID: {action_id}")
+    out.extend(lines)
+    if name.lower() == "originate":
+        if header(lines, "Async") is None:
+            out.append("Async: true")
+        if with_channel_id and header(lines, "ChannelId") is None:
+            out.append(f"ChannelId: {channel_id(row.man_id)}")
+    if len(out) > MAX_HEADERS:
+        raise ActionInvalid(f"it has {len(out)} headers, Asterisk takes {MAX_HEADERS}; leave some out")
+    return Message(name, action_id, tuple(out))
+
+
+def _refuse_unsendable(line: str) -> None:
+    if _FORBIDDEN.search(line):
+        raise ActionInvalid(
+            f"{line.partition(':')[0][:40]!r} holds CR, LF or NUL, which would start a second action; remove it"
+        )
+    try:
+        size = len(line.encode())
+    except UnicodeEncodeError:
+        raise ActionInvalid(f"{line[:40]!r} holds a lone surrogate that UTF-8 cannot carry; remove it") from None
+    if size > MAX_LINE_BYTES:
+        raise ActionInvalid(
+            f"{line.partition(':')[0][:40]!r} is {size} bytes long, a line may have {MAX_LINE_BYTES}; shorten it"
+        )
+
+
+# Templates: what a person injects by hand. Each gives the row's text; `compose` adds the identity when it is sent.
+
+
+def call(
+    channel: str,
+    *,
+    context: str = "",
+    exten: str = "",
+    priority: str = "1",
+    application: str = "",
+    data: str = "",
+    callerid: str = "",
+    timeout: float = 30.0,
+    variables: Iterable[str] = (),
+) -> NewAction:
+    """A test call to an extension (`context` and `exten`) or to an application. `timeout` is in seconds of ringing.
+
+    Raises ActionInvalid unless exactly one of the two targets is given.
+    """
+    if bool(exten) == bool(application):
+        raise ActionInvalid("a call needs a target: give either --exten (with --context) or --application, not both")
+    if not channel:
+        raise ActionInvalid("a call needs a channel, such as PJSIP/100 or Local/8600011@demo")
+    target = (
+        (f"Application: {application}", f"Data: {data}" if data else "")
+        if application
+        else (f"Context: {context or 'default'}", f"Exten: {exten}", f"Priority: {priority}")
+    )
+    shown = (f"CallerID: {callerid}",) if callerid else ()
+    lines = (
+        f"Channel: {channel}",
+        *target,
+        *shown,
+        f"Timeout: {round(timeout * 1000)}",
+        *(f"Variable: {v}" for v in variables),
+    )
+    return _new("Originate", callerid, lines)
+
+
+def redirect(
+    channel: str, *, context: str = "default", exten: str, priority: str = "1", callerid: str = ""
+) -> NewAction:
+    """Move a live channel to another extension."""
+    lines = (f"Channel: {channel}", f"Context: {context}", f"Exten: {exten}", f"Priority: {priority}")
+    return _new("Redirect", callerid, lines)
+
+
+def hangup(channel: str, *, cause: int | None = None, callerid: str = "") -> NewAction:
+    """End a channel, by its name, its Uniqueid or our ChannelId; `cause` is a Q.850 code."""
+    return _new("Hangup", callerid, (f"Channel: {channel}", f"Cause: {cause}" if cause is not None else ""))
+
+
+def command(text: str) -> NewAction:
+    """Run a command of Asterisk's console; its output goes to the row's journal."""
+    return _new("Command", "", (f"Command: {text}",))
+
+
+def raw(action: str, lines: Iterable[str], *, callerid: str = "") -> NewAction:
+    """Any action with header lines as they stand."""
+    return _new(action, callerid, tuple(lines))
+
+
+def _new(action: str, callerid: str, lines: tuple[str, ...]) -> NewAction:
+    kept = tuple(line for line in lines if line.strip())
+    if len(kept) > len(LINE_COLUMNS):
+        raise ActionInvalid(f"{len(kept)} header lines do not fit a row, which has {len(LINE_COLUMNS)}; leave some out")
+    new = NewAction(action, callerid, kept)
+    compose(Row(0, new.action, new.callerid, new.lines), nonce="0000", with_channel_id=False)
+    return new
