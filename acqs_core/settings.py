@@ -1,0 +1,228 @@
+"""One typed tree of settings: a TOML file, then `ACQS_*` environment, then flags, in that rising order.
+
+Its own module so that a misspelt key is found before anything is started: a queue that silently ran with a default
+where the operator wrote a limit would be worse than one that refuses to start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from acqs_core.errors import SettingsError
+
+DEFAULT_FILES = (Path("acqs.toml"), Path("/etc/acqs/acqs.toml"))
+"""Where a settings file is looked for when none is named: the first that exists is taken."""
+
+_SECRET_KEYS = ("secret", "listen_secret", "send_secret")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class QueueSettings(_Section):
+    url: SecretStr = SecretStr("mysql://acqs@127.0.0.1:3306/asterisk")
+    """The database: `mysql://user:password@host:port/database` or `sqlite:///path`."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not re.match(r"(mysql|mariadb)://[^/]*/[^/?]+|sqlite:///.+", text):
+            raise ValueError("give mysql://user:password@host:port/database or sqlite:///path")
+        return value
+
+
+class AsteriskSettings(_Section):
+    host: str = "127.0.0.1"
+    """Where Asterisk's manager listens."""
+    port: int = Field(default=5038, ge=1, le=65535)
+    username: str = ""
+    """The manager user for both roles, unless one of the next gives its own."""
+    secret: SecretStr = SecretStr("")
+    listen_username: str = ""
+    """The listener's manager user; it needs read = call,system."""
+    listen_secret: SecretStr = SecretStr("")
+    send_username: str = ""
+    """The sender's manager user; it needs the write classes of the actions that are queued."""
+    send_secret: SecretStr = SecretStr("")
+
+    def user(self, role: Literal["listen", "send"]) -> tuple[str, str]:
+        """Username and secret of a role."""
+        if role == "listen" and self.listen_username:
+            return self.listen_username, self.listen_secret.get_secret_value()
+        if role == "send" and self.send_username:
+            return self.send_username, self.send_secret.get_secret_value()
+        return self.username, self.secret.get_secret_value()
+
+
+class SenderSettings(_Section):
+    linger: float = Field(default=10.0, ge=0, le=600)
+    """Seconds that a child session stays after its answer (seed step 3)."""
+    max_sessions: int = Field(default=100, ge=1, le=5000)
+    """Child sessions open at the same time."""
+    max_logins: int = Field(default=20, ge=1, le=1000)
+    """Child sessions that are logging in at the same time; keep it below Asterisk's authlimit (50)."""
+    max_per_second: float = Field(default=0.0, ge=0)
+    """Actions sent a second; 0 is no limit."""
+    response_timeout: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds to wait for Asterisk's answer before the outcome is unknown."""
+    expire_new_after: float = Field(default=0.0, ge=0)
+    """Seconds after which a NEW row is too old to be sent; 0 is never."""
+    allow_actions: tuple[str, ...] = ()
+    """AMI actions that may be sent, by name; empty is all."""
+
+
+class ListenerSettings(_Section):
+    filter: bool = True
+    """Ask Asterisk to send the listener only the events it reads, where the user has the right."""
+
+
+class Settings(_Section):
+    """All settings; `load` makes one from file, environment and flags."""
+
+    server_ip: str = Field(default="127.0.0.1", min_length=1, max_length=15)
+    """The value of the server_ip column that this Asterisk box serves."""
+    serve_blank: bool = True
+    """Also serve rows whose server_ip is empty, as in the seed's example."""
+    profile: Literal["acqs"] = "acqs"
+    """Which readers the rows are written for."""
+    queue: QueueSettings = QueueSettings()
+    asterisk: AsteriskSettings = AsteriskSettings()
+    sender: SenderSettings = SenderSettings()
+    listener: ListenerSettings = ListenerSettings()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Settings:
+        if not self.server_ip.isascii() or self.server_ip != self.server_ip.strip():
+            raise ValueError("server_ip must be plain ASCII without blanks around it")
+        return self
+
+
+def load(
+    path: Path | None = None, *, environ: dict[str, str] | None = None, flags: dict[str, Any] | None = None
+) -> Settings:
+    """Read the settings. `path` None looks at DEFAULT_FILES and does without a file when there is none.
+
+    Raises SettingsError naming the key and, for a file, its line.
+    """
+    source = path or next((p for p in DEFAULT_FILES if p.is_file()), None)
+    text = _read(source) if source is not None else ""
+    tree = _parse(source, text)
+    if source is not None:
+        _refuse_open_secret(source, tree)
+    env = _from_environment(os.environ if environ is None else environ)
+    merged = _merge(_merge(tree, env), flags or {})
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(e, source, text, tree, env) for e in error.errors())) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error}; name another with --config") from None
+
+
+def _parse(path: Path | None, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+
+
+def _refuse_open_secret(path: Path, tree: dict[str, Any]) -> None:
+    asterisk, queue = tree.get("asterisk"), tree.get("queue")
+    secret = isinstance(asterisk, dict) and any(asterisk.get(key) for key in _SECRET_KEYS)
+    password = isinstance(queue, dict) and re.search(r"://[^/@]*:[^/@]+@", str(queue.get("url", "")))
+    if (secret or password) and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise SettingsError(f"{path} holds a secret and other users can read it; mend it with: chmod o= {path}")
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`ACQS_SENDER__LINGER=5` is `[sender] linger = 5`. Variables that only other ACQS tools read are left alone."""
+    tree: dict[str, Any] = {}
+    known = {name.lower() for name in Settings.model_fields}
+    for name, value in environ.items():
+        if not name.startswith("ACQS_"):
+            continue
+        keys = name[5:].lower().split("__")
+        if keys[0] not in known:
+            if len(keys) > 1 or difflib.get_close_matches(keys[0], known, 1):
+                raise SettingsError(f"environment {name}: no setting is called {keys[0]!r}{_nearest(keys[0], known)}")
+            continue
+        node = tree
+        for key in keys[:-1]:
+            node = node.setdefault(key, {})
+        node[keys[-1]] = value.split(",") if keys[-1] == "allow_actions" else value
+    return tree
+
+
+def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    out = dict(low)
+    for key, value in high.items():
+        below = out.get(key)
+        out[key] = _merge(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return out
+
+
+def _explain(error: Any, path: Path | None, text: str, tree: dict[str, Any], env: dict[str, Any]) -> str:
+    keys = [str(part) for part in error["loc"] if not isinstance(part, int)]
+    dotted = ".".join(keys) or "settings"
+    if error["type"] == "extra_forbidden":
+        says = f"no setting is called {dotted!r}{_nearest(keys[-1], _names(keys[:-1]))}"
+    else:
+        says = f"{dotted}: {error['msg'].removeprefix('Value error, ')}"
+    if _has(env, keys):
+        return f"environment ACQS_{'__'.join(keys).upper()}: {says}"
+    if path is not None and _has(tree, keys):
+        return f"{path}, line {_line_of(text, keys)}: {says}"
+    return says
+
+
+def _has(tree: Any, keys: list[str]) -> bool:
+    for key in keys:
+        if not isinstance(tree, dict) or key not in tree:
+            return False
+        tree = tree[key]
+    return bool(keys)
+
+
+def _names(section: list[str]) -> set[str]:
+    model: type[BaseModel] = Settings
+    for key in section:
+        field = model.model_fields.get(key)
+        kinds = [field.annotation, *get_args(field.annotation)] if field is not None else []
+        model = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), model)
+    return set(model.model_fields)
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(sorted(known))}"
+
+
+def _line_of(text: str, keys: list[str]) -> int:
+    """The line where a key of the file stands: tomllib keeps no positions, so the section and key are looked for."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.split("#", 1)[0].strip()
+        if bare.startswith("["):
+            section = bare.strip("[] ")
+            if section.split(".") == keys:
+                return number
+        name = bare.partition("=")[0].strip().strip("\"'")
+        if name and [*filter(None, section.split(".")), *name.split(".")] == keys[: len(section.split(".")) + 9]:
+            return number
+    return 1
