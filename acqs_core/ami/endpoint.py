@@ -1,0 +1,42 @@
+"""Where an Asterisk is and who we are there, checked once so that a secret never has to appear in an error later."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from acqs_core.action import MAX_LINE_BYTES
+from acqs_core.errors import SettingsError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One manager user on one Asterisk. Time limits are in seconds; the secret is in no repr.
+
+    Raises SettingsError when username or secret could not be written on one AMI line.
+    """
+
+    host: str
+    port: int
+    username: str
+    secret: str = dataclasses.field(repr=False)
+    connect_timeout: float = 2.0
+    banner_timeout: float = 2.0
+    """A full house (authlimit) or a stuck listener on the other side shows as a connection without a banner."""
+    login_timeout: float = 5.0
+    """Asterisk answers a wrong password after one second (facts/ami.md)."""
+    write_timeout: float = 2.0
+    """How long written bytes may wait for the other side to take them."""
+
+    def __post_init__(self) -> None:
+        for key, value in (("username", self.username), ("secret", self.secret)):
+            if any(character in value for character in "\r\n\0"):
+                raise SettingsError(f"the AMI {key} holds CR, LF or NUL, which would start a second action; mend it")
+            if len(value.encode(errors="replace")) > MAX_LINE_BYTES - len("Username: "):
+                raise SettingsError(f"the AMI {key} is longer than a line of Asterisk's may be; shorten it")
+            if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+                raise SettingsError(f"the AMI {key} holds a lone surrogate, which UTF-8 cannot carry; mend it")
+
+    @property
+    def place(self) -> str:
+        """`host:port`, for messages."""
+        return f"{self.host}:{self.port}"

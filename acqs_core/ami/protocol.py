@@ -1,0 +1,302 @@
+"""panoramisk's protocol, made safe to place calls with.
+
+panoramisk 1.4 sends an action again after a reconnect, never gives up waiting, reconnects by itself and lets a value
+start a second action (facts/panoramisk.md lists fourteen such hazards, and tests/unit/test_ami_hazards.py shows each of
+them gone). The subclasses in this package keep its parts and change their duties: an action is written once, every wait
+has an end, and a connection that is lost stays lost. Whoever owns the session decides what happens next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from panoramisk.ami_protocol import AMIProtocol
+
+from acqs_core.ami.transmission import Transmission
+from acqs_core.ami.wire import EOL, AmiMessage, Framer, action_id_of, decode, event_name, parse
+from acqs_core.errors import AmiError, ConnectFailed, ResponseTimeout, SessionLost
+
+if TYPE_CHECKING:
+    from acqs_core.ami.manager import QueueManager
+
+log = logging.getLogger(__name__)
+
+GREETING = b"Asterisk Call Manager"
+"""How the banner of every Asterisk starts."""
+
+MAX_BANNER = 1024
+"""Bytes without a line end after which the other side is taken for something else than Asterisk."""
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds for an action that was handed to panoramisk's own methods without saying how long it may take."""
+
+
+class NotWritten(SessionLost):
+    """The connection had ended before the action was written: none of it was sent, it is safe to send it elsewhere."""
+
+
+@dataclasses.dataclass(slots=True)
+class Stats:
+    """What a session has read, in counts since it was opened."""
+
+    bytes: int = 0
+    frames: int = 0
+    filtered: int = 0
+    """Events that were dropped by name, before they were decoded."""
+    oversize: int = 0
+    """Messages that were longer than may be kept."""
+    unmatched: int = 0
+    """Responses nobody waits for any more, and messages that are neither response nor event."""
+    callback_errors: int = 0
+
+
+class QueueProtocol(AMIProtocol):  # type: ignore[misc]
+    """One connection: reads without ever waiting, writes an action once, ends every wait.
+
+    One timer serves all its time limits; it is armed for the earliest and looks again when it fires.
+    """
+
+    def __init__(self, factory: QueueManager, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._owner = factory
+        self.stats = Stats()
+        self.banner = ""
+        self.error: AmiError | None = None
+        """Why the connection ended; None while it is up and after an end that we asked for."""
+        self.ended: asyncio.Future[AmiError | None] = loop.create_future()
+        self.greeting: Transmission | None = None
+        """The Login, written when the banner has come."""
+        self._framer = Framer()
+        self._outstanding: deque[Transmission] = deque()
+        self._lists: dict[bytes, Transmission] = {}
+        self._limits: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._leaving = False
+
+    # Life of the connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.factory = self._owner  # panoramisk sets it later, after the first bytes may have come
+        self.log = log
+        # Every write that the kernel does not take at once is to be noticed.
+        self.transport.set_write_buffer_limits(high=0)
+        self.limit("no banner", self._owner.endpoint.banner_timeout)
+
+    def pause_writing(self) -> None:
+        self.limit("Asterisk takes no more bytes", self._owner.endpoint.write_timeout)
+
+    def resume_writing(self) -> None:
+        self._limits.pop("Asterisk takes no more bytes", None)
+
+    def eof_received(self) -> None:
+        if self.version is None:
+            self.fail("no banner: it closed the connection, which it does when authlimit is reached")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail whatever still waits, once. Nothing is sent again and nobody connects anew."""
+        if self.ended.done():
+            return
+        if self.error is None and not self._leaving:
+            self.error = self._explain(f"the connection was lost ({exc})" if exc else "it closed the connection")
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        waiting = [*self._outstanding, *self._lists.values()]
+        if self.greeting is not None:
+            waiting.append(self.greeting)
+        for transmission in waiting:
+            transmission.fail(self._error_again())
+        self._outstanding.clear()
+        self._lists.clear()
+        self.ended.set_result(self.error)
+
+    def close(self) -> None:
+        """End the connection in order: what was written still goes out."""
+        self._leaving = True
+        self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._leaving = True
+        self.transport.abort()
+
+    def fail(self, reason: str) -> None:
+        if self.error is None and not self._leaving:
+            self.error = self._explain(reason)
+        self.transport.abort()
+
+    def _explain(self, reason: str) -> AmiError:
+        place = self._owner.endpoint.place
+        if not self._owner.authenticated:
+            return ConnectFailed(f"no session with Asterisk at {place}: {reason}; nothing was sent")
+        return SessionLost(f"the session with Asterisk at {place} ended: {reason}")
+
+    def _error_again(self) -> AmiError:
+        """A fresh error for every waiter: one exception raised in two tasks would mix their tracebacks."""
+        if self.error is None:
+            return SessionLost(f"the session with Asterisk at {self._owner.endpoint.place} was closed by us")
+        return type(self.error)(str(self.error))
+
+    # Time limits
+
+    def limit(self, reason: str, seconds: float) -> None:
+        """End the connection for this reason unless the limit is lifted (popped) within so many seconds."""
+        self._limits[reason] = at = self.loop.time() + seconds
+        self._arm(at)
+
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            if at >= self._timer_at:
+                return
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self.loop.call_at(at, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        self._timer = None
+        # The loop may call a timer by its resolution too early.
+        now = max(self.loop.time(), self._timer_at)
+        for reason, at in self._limits.items():
+            if at <= now:
+                self.fail(f"{reason} in time")
+                return
+        for transmission in [*self._outstanding, *self._lists.values()]:
+            if transmission.deadline <= now:
+                self._expire(transmission)
+        waiting = [t.deadline for t in (*self._outstanding, *self._lists.values()) if not t.future.done()]
+        if waiting or self._limits:
+            self._arm(min([*waiting, *self._limits.values()]))
+
+    def _expire(self, transmission: Transmission) -> None:
+        # It stays among the outstanding: its late response must not be taken for that of a later one with its ActionID.
+        self._lists.pop(transmission.key.encode(), None)
+        transmission.fail(
+            ResponseTimeout(
+                f"Asterisk at {self._owner.endpoint.place} did not answer {transmission.name} ({transmission.key}) "
+                f"within {transmission.timeout:g} s; whether it was carried out is unknown"
+            )
+        )
+
+    # Writing
+
+    def send(self, data: Transmission | Mapping[str, Any], as_list: bool | None = False) -> asyncio.Future[Any]:
+        """Write an action, once. The future ends with its response, ResponseTimeout or SessionLost.
+
+        Raises NotWritten when the connection has ended, ActionInvalid before anything is written.
+        """
+        transmission = data if isinstance(data, Transmission) else self._from_mapping(data, bool(as_list))
+        if self.closed or self.error is not None or self._leaving or self.transport.is_closing():
+            raise NotWritten(f"{self.error or self._error_again()}; the action was not written")
+        transmission.deadline = self.loop.time() + transmission.timeout
+        self._outstanding.append(transmission)
+        self._arm(transmission.deadline)
+        self.transport.write(transmission.payload)
+        future: asyncio.Future[Any] = transmission.future
+        return future
+
+    def leave(self, payload: bytes, timeout: float) -> None:
+        """Write the Logoff and wait, no longer than `timeout` seconds, for Asterisk to close the connection."""
+        if not self._leaving and not self.transport.is_closing():
+            self._leaving = True
+            self.transport.write(payload)
+            self.limit("Asterisk did not close the connection", timeout)
+
+    def _from_mapping(self, headers: Mapping[str, Any], many: bool) -> Transmission:
+        """For panoramisk's own methods, which hand over a dict: its order is kept, so are repeated values."""
+        name, action_id, lines = "", self._owner.new_action_id(), []
+        for key, value in headers.items():
+            if key.lower() == "action":
+                name = str(value)
+            elif key.lower() == "actionid":
+                action_id = str(value)
+            else:
+                lines += [f"{key}: {one}" for one in (value if isinstance(value, list | tuple) else [value])]
+        return Transmission.of(name, action_id, tuple(lines), DEFAULT_TIMEOUT, many=many)
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        stats = self.stats
+        stats.bytes += len(data)
+        if self.version is None:
+            data = self._take_banner(data)
+        frames = self._framer.feed(data)
+        stats.frames += len(frames)
+        stats.oversize = self._framer.dropped
+        owner = self._owner
+        wanted, on_frame = owner.wanted, owner.on_frame
+        for frame in frames:
+            if on_frame is not None:
+                self._guarded(on_frame, frame)
+            name = event_name(frame)
+            if name is None:
+                self._take_response(frame)
+            elif self._lists and self._take_list_item(name, frame):
+                continue
+            elif wanted is None or name in wanted:
+                self.handle_message(parse(frame))
+            else:
+                stats.filtered += 1
+
+    def handle_message(self, message: AmiMessage) -> None:
+        """Hand an event to whoever hears it."""
+        self._guarded(self._owner.dispatch, message)
+
+    def _guarded(self, callback: Callable[[Any], object], argument: object) -> None:
+        try:
+            callback(argument)
+        except Exception:
+            # It costs nothing but this one call. At 80 events a phone call it must not flood the log either.
+            self.stats.callback_errors = count = self.stats.callback_errors + 1
+            if count & (count - 1) == 0:
+                log.exception("a callback failed on a message from Asterisk (%d times on this session)", count)
+
+    def _take_banner(self, data: bytes) -> bytes:
+        held: bytes = (self.queue.popleft() if self.queue else b"") + data
+        line, end, rest = held.partition(EOL)
+        if not held.startswith(GREETING[: len(held)]) or len(line) > MAX_BANNER:
+            self.fail(f"it greets with {line[:60]!r}, which no Asterisk manager does")
+            return b""
+        if not end:
+            self.queue.append(held)
+            return b""
+        self.banner = decode(line)
+        self.version = self.banner.partition("/")[2].strip()
+        self._limits.pop("no banner", None)
+        if self.greeting is not None:
+            self.send(self.greeting)
+        return rest
+
+    def _take_response(self, frame: bytes) -> None:
+        message = parse(frame)
+        key = message.action_id.strip()
+        found = next((t for t in self._outstanding if t.key == key), None)
+        if found is None or "response" not in message:
+            if not self._leaving:
+                self.stats.unmatched += 1
+            return
+        # Responses come in request order: what was given up before this one will not be answered any more.
+        while self._outstanding[0] is not found and self._outstanding[0].future.done():
+            self._outstanding.popleft()
+        self._outstanding.remove(found)
+        if not found.add_message(message) and not found.future.done():
+            self._lists[found.key.encode()] = found
+
+    def _take_list_item(self, name: bytes, frame: bytes) -> bool:
+        # Anybody can raise a UserEvent with any ActionID, and an OriginateResponse carries its Originate's.
+        if name in (b"UserEvent", b"OriginateResponse"):
+            return False
+        key = action_id_of(frame)
+        listed = self._lists.get(key)
+        if listed is None:
+            return False
+        if listed.add_message(parse(frame)):
+            del self._lists[key]
+        return True
