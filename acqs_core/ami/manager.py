@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from panoramisk.manager import Manager
 
 from acqs_core.ami.endpoint import Endpoint
-from acqs_core.ami.protocol import QueueProtocol
+from acqs_core.ami.protocol import QueueProtocol, Stats
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import AmiMessage
 from acqs_core.errors import ConnectFailed, LoginRefused, ResponseTimeout
@@ -44,6 +45,7 @@ class QueueManager(Manager):  # type: ignore[misc]
         self.wanted = wanted
         self.on_frame = on_frame
         self.new_action_id = new_action_id
+        self.stats = Stats()
         self.routes: dict[str, list[Callable[[AmiMessage], object]]] = {}
         super().__init__(loop=loop, host=endpoint.host, port=endpoint.port, events=events, log=log)
 
@@ -110,8 +112,19 @@ class QueueManager(Manager):  # type: ignore[misc]
         return callback
 
     def dispatch(self, event: AmiMessage) -> None:
+        """Hand an event to whoever hears it."""
         for callback in (*self.routes.get(event.event, ()), *self.routes.get(ANY, ())):
-            callback(event)
+            self.call(callback, event)
+
+    def call(self, callback: Callable[[Any], object], argument: object) -> None:
+        """Call back. An exception costs nothing but this one call of it."""
+        try:
+            callback(argument)
+        except Exception:
+            # At 80 events a phone call it must not flood the log either.
+            self.stats.callback_errors = count = self.stats.callback_errors + 1
+            if count & (count - 1) == 0:
+                log.exception("a callback failed on a message from Asterisk (%d times on this session)", count)
 
     def send_awaiting_actions(self, *_: object) -> None:
         """Nothing awaits a reconnect: an action that may have been written is never written again."""

@@ -12,7 +12,7 @@ import asyncio
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from panoramisk.ami_protocol import AMIProtocol
@@ -31,6 +31,9 @@ GREETING = b"Asterisk Call Manager"
 
 MAX_BANNER = 1024
 """Bytes without a line end after which the other side is taken for something else than Asterisk."""
+
+MAX_ABANDONED = 64
+"""Actions given up without an answer that a session remembers, so that a late answer is not taken for another's."""
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds for an action that was handed to panoramisk's own methods without saying how long it may take."""
@@ -64,7 +67,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
     def __init__(self, factory: QueueManager, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._owner = factory
-        self.stats = Stats()
+        self.stats = factory.stats
         self.banner = ""
         self.error: AmiError | None = None
         """Why the connection ended; None while it is up and after an end that we asked for."""
@@ -128,6 +131,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         self.transport.abort()
 
     def fail(self, reason: str) -> None:
+        """End the connection at once and say why to everyone who waits."""
         if self.error is None and not self._leaving:
             self.error = self._explain(reason)
         self.transport.abort()
@@ -186,24 +190,30 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
 
     # Writing
 
+    @property
+    def writable(self) -> bool:
+        """Whether an action may still be written; it does not promise that the other side is alive."""
+        return not (self.closed or self._leaving or self.transport.is_closing())
+
     def send(self, data: Transmission | Mapping[str, Any], as_list: bool | None = False) -> asyncio.Future[Any]:
         """Write an action, once. The future ends with its response, ResponseTimeout or SessionLost.
 
         Raises NotWritten when the connection has ended, ActionInvalid before anything is written.
         """
         transmission = data if isinstance(data, Transmission) else self._from_mapping(data, bool(as_list))
-        if self.closed or self.error is not None or self._leaving or self.transport.is_closing():
+        if not self.writable:
             raise NotWritten(f"{self.error or self._error_again()}; the action was not written")
+        if len(self._outstanding) > MAX_ABANDONED and self._outstanding[0].future.done():
+            self._outstanding.popleft()
         transmission.deadline = self.loop.time() + transmission.timeout
         self._outstanding.append(transmission)
         self._arm(transmission.deadline)
         self.transport.write(transmission.payload)
-        future: asyncio.Future[Any] = transmission.future
-        return future
+        return transmission.future
 
     def leave(self, payload: bytes, timeout: float) -> None:
         """Write the Logoff and wait, no longer than `timeout` seconds, for Asterisk to close the connection."""
-        if not self._leaving and not self.transport.is_closing():
+        if self.writable:
             self._leaving = True
             self.transport.write(payload)
             self.limit("Asterisk did not close the connection", timeout)
@@ -234,7 +244,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         wanted, on_frame = owner.wanted, owner.on_frame
         for frame in frames:
             if on_frame is not None:
-                self._guarded(on_frame, frame)
+                owner.call(on_frame, frame)
             name = event_name(frame)
             if name is None:
                 self._take_response(frame)
@@ -247,16 +257,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
 
     def handle_message(self, message: AmiMessage) -> None:
         """Hand an event to whoever hears it."""
-        self._guarded(self._owner.dispatch, message)
-
-    def _guarded(self, callback: Callable[[Any], object], argument: object) -> None:
-        try:
-            callback(argument)
-        except Exception:
-            # It costs nothing but this one call. At 80 events a phone call it must not flood the log either.
-            self.stats.callback_errors = count = self.stats.callback_errors + 1
-            if count & (count - 1) == 0:
-                log.exception("a callback failed on a message from Asterisk (%d times on this session)", count)
+        self._owner.dispatch(message)
 
     def _take_banner(self, data: bytes) -> bytes:
         held: bytes = (self.queue.popleft() if self.queue else b"") + data

@@ -85,8 +85,7 @@ class Session:
     @property
     def is_open(self) -> bool:
         """Whether an action can still be written. True does not promise that the other side is alive."""
-        protocol = self._protocol
-        return not (protocol.closed or protocol.transport.is_closing())
+        return self._protocol.writable
 
     async def perform(self, payload: bytes, action_id: str, timeout: float) -> AmiMessage:
         """Write exactly these bytes, once, and return the response that carries this ActionID.
@@ -125,15 +124,15 @@ class Session:
                     await self.closed()
             except TimeoutError:
                 await self._ping(timeout)
+        await self.closed()
 
     async def _ping(self, timeout: float) -> None:
         try:
             await self.ask("Ping", timeout=timeout)
         except ResponseTimeout:
             self._protocol.fail(f"it did not answer a Ping within {timeout:g} s")
-            await self.closed()
         except SessionLost:
-            await self.closed()
+            pass  # `keepalive` looks at the session itself
 
     async def logoff(self, timeout: float = 1.0) -> None:
         """Leave: Logoff, then wait up to `timeout` seconds for Asterisk to close, else close the connection.
