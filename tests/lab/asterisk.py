@@ -1,0 +1,162 @@
+"""One real Asterisk, started from the chroot on loopback and free ports.
+
+Each instance has its own directory inside the chroot, so several run side by side and each may be killed, restarted or
+frozen without touching the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.lab import chroot
+from tests.lab.client import AmiClient
+from tests.lab.config import InstanceConfig, manager_users
+from tests.lab.ports import free_port, free_udp_port
+from tests.lab.processes import Identity, Server
+from tests.lab.recorder import Recorder
+
+_ABANDONED_AFTER = 600.0
+"""Seconds after which an instance's directory without its process is taken for a killed run's and removed."""
+
+
+class Asterisk:
+    """An Asterisk on 127.0.0.1. `phones` are contact ports by PJSIP endpoint name (sipp.Phones.ports).
+
+    `systemname` makes Uniqueids longer: `<systemname>-<seconds>.<number>` (31 characters with one of 15).
+    Raises LabUnavailable where no chroot can be had.
+    """
+
+    def __init__(self, *, suite: str = "sid", phones: Mapping[str, int] | None = None, systemname: str = "",
+                 ami_port: int | None = None, detached: bool = False) -> None:
+        self._chroot = chroot.prepare(suite)
+        self._detached = detached
+        instances = self._chroot.path / "lab"
+        _sweep(instances)
+        self.directory = Path(tempfile.mkdtemp(prefix="i-", dir=instances))
+        self.users = manager_users()
+        self.ami_port = ami_port or free_port()
+        self.sip_port = free_udp_port()
+        inside = Path("/lab") / self.directory.name
+        self._settings = InstanceConfig(inside, self._chroot.release, self.ami_port, self.sip_port, self.users,
+                                        dict(phones or {}), systemname)
+        self._settings.write(self.directory)
+        self._inside = ["chroot", str(self._chroot.path), "asterisk", "-C", str(inside / "etc/asterisk.conf")]
+        self.server = Server("asterisk", [*self._inside, "-f", "-q"], self.directory / "log/console",
+                             detached=detached)
+
+    @property
+    def version(self) -> str:
+        """Its version, e.g. `22.10.1`."""
+        return self._chroot.asterisk
+
+    @property
+    def log(self) -> Path:
+        """Its log of notices, warnings and errors."""
+        return self.directory / "log/messages"
+
+    def secret(self, username: str) -> str:
+        """The secret of a manager user: acqs_send, acqs_listen, admin or call_only."""
+        return self.users[username].secret
+
+    def start(self) -> None:
+        """Start it and return once it is fully booted. Raises ServerFailed with the end of its log."""
+        self.server.start(self._fully_booted)
+        record = {"pid": self.server.identity.pid, "started": self.server.identity.started}
+        (self.directory / "process.json").write_text(json.dumps(record))
+
+    def stop(self) -> None:
+        """End it as an administrator would: calls are hung up, events sent; SIGKILL when that takes over 10 s."""
+        self.server.stop(10.0, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye to anybody."""
+        self.server.kill()
+
+    def restart(self) -> None:
+        """Stop it when it runs, and start it again on the same ports with the same secrets."""
+        self.stop()
+        self.start()
+
+    def freeze(self) -> None:
+        """SIGSTOP: its connections stay open and nothing answers."""
+        self.server.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT after `freeze`."""
+        self.server.thaw()
+
+    def dispose(self) -> None:
+        """Stop it and remove its directory. A detached instance is `down`'s to dispose of."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def cli(self, command: str) -> str:
+        """What a CLI command prints, e.g. `core show channels count`. Raises CalledProcessError when it is not up."""
+        return subprocess.run([*self._inside, "-rx", command], check=True, capture_output=True, text=True,
+                              timeout=30).stdout
+
+    def has_exten(self, exten: str, context: str = "default") -> bool:
+        """Whether a call to this number would find something in the dialplan, patterns included."""
+        return "There is no existence of" not in self.cli(f"dialplan show {exten}@{context}")
+
+    def active_channels(self) -> int:
+        """Channels that live now."""
+        return int(self.cli("core show channels count").split()[0])
+
+    def connect(self, username: str = "admin", *, events: str = "off") -> AmiClient:
+        """A logged-in plain AMI client."""
+        return AmiClient(self.ami_port, username, self.secret(username), events=events)
+
+    def record(self) -> Recorder:
+        """A witness of every event from now on; close it, or use it in a `with`."""
+        return Recorder(self.ami_port, self.secret("admin"))
+
+    def hang_up_all(self, timeout: float = 10.0) -> None:
+        """End every call and return once none is left, so that one test's calls are not the next one's."""
+        with self.record() as recorder, self.connect() as admin:
+            admin.ask("Hangup", Channel="/.*/")
+            deadline = time.monotonic() + timeout
+            while True:
+                seen = len(recorder.events)
+                if not self.active_channels():
+                    return
+                recorder.wait_for(lambda frame: frame.event == "Hangup", deadline - time.monotonic(), since=seen)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.dispose()
+
+    def _fully_booted(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.ami_port), 1.0).close()
+        except OSError:
+            return False
+        asked = subprocess.run([*self._inside, "-rx", "core waitfullybooted"], capture_output=True, text=True)
+        return asked.returncode == 0 and "fully booted" in asked.stdout
+
+
+def _sweep(instances: Path) -> None:
+    """Remove what runs left that were killed before they could clean up."""
+    for directory in instances.glob("i-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - directory.stat().st_mtime < _ABANDONED_AFTER:
+                continue
+            record = directory / "process.json"
+            if record.exists() and Identity(**json.loads(record.read_text())).alive():
+                continue
+            shutil.rmtree(directory, ignore_errors=True)
