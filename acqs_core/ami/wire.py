@@ -152,8 +152,8 @@ class AmiMessage(Message):  # type: ignore[misc]
 
     @property
     def response(self) -> str:
-        """`Success`, `Error`, `Goodbye`; empty for an event."""
-        return self.get("response") if event_name(self.raw) is None else ""
+        """`Success`, `Error`, `Goodbye`; of an OriginateResponse, which is an event, `Success` or `Failure`."""
+        return self.get("response")
 
     @property
     def action_id(self) -> str:

@@ -1,0 +1,149 @@
+"""A manager server that says exactly what a test tells it to: on a real socket, so that reads split where they may.
+
+It is not the simulator: it knows no calls and can do what no Asterisk should, such as answer late or stop in mid-word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from acqs_core.ami.session import Endpoint
+
+BANNER = b"Asterisk Call Manager/11.0.0\r\n"
+SECRET = "hush-hush"
+
+
+class Received:
+    """One message that a client wrote."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.lines = raw.decode().split("\r\n")
+
+    def __getitem__(self, name: str) -> str:
+        for line in self.lines:
+            key, _, value = line.partition(":")
+            if key.lower() == name.lower():
+                return value.strip()
+        return ""
+
+    @property
+    def action(self) -> str:
+        return self["Action"]
+
+
+class Peer:
+    """The server's end of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.received: list[Received] = []
+
+    async def say(self, *messages: bytes, piece: int = 0) -> None:
+        """Write messages; with `piece`, so many bytes at a time."""
+        data = b"".join(message + b"\r\n\r\n" for message in messages)
+        for start in range(0, len(data), piece or len(data) or 1):
+            self.writer.write(data[start : start + (piece or len(data))])
+            await self.writer.drain()
+            await asyncio.sleep(0)
+
+    async def respond(self, to: Received, response: str = "Success", *lines: str) -> None:
+        parts = [f"Response: {response}", f"ActionID: {to['ActionID']}", *lines]
+        await self.say("\r\n".join(parts).encode())
+
+    def hang_up(self, *, reset: bool = False) -> None:
+        if reset:
+            self.writer.transport.abort()
+        else:
+            self.writer.close()
+
+
+Answer = Callable[[Peer, Received], Awaitable[None]]
+
+
+async def polite(peer: Peer, action: Received) -> None:
+    """Answer as Asterisk does: Goodbye and the end to a Logoff, Success to everything else."""
+    if action.action == "Logoff":
+        await peer.respond(action, "Goodbye", "Message: Thanks for all the fish.")
+        peer.hang_up()
+    elif action.action == "Login" and action["Secret"] != SECRET:
+        await peer.respond(action, "Error", "Message: Authentication failed")
+    else:
+        await peer.respond(action, "Success", "Message: done")
+
+
+class AmiServer:
+    """`async with AmiServer(answer) as server`. `answer` is asked for everything but, by default, Login and Logoff."""
+
+    def __init__(self, answer: Answer = polite, *, banner: bytes | None = BANNER, rude: bool = False) -> None:
+        self.answer, self.banner, self.rude = answer, banner, rude
+        self.peers: list[Peer] = []
+        self.changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def endpoint(self, secret: str = SECRET, **limits: float) -> Endpoint:
+        return Endpoint("127.0.0.1", self.port, "acqs", secret, **limits)
+
+    @property
+    def received(self) -> list[Received]:
+        return [received for peer in self.peers for received in peer.received]
+
+    def actions(self) -> list[str]:
+        """The names of what was received, Login and Logoff left out."""
+        return [r.action for r in self.received if r.action not in ("Login", "Logoff")]
+
+    async def until(self, condition: Callable[[AmiServer], bool], timeout: float = 5.0) -> None:
+        """Wait for something that the server sees."""
+        async with asyncio.timeout(timeout), self.changed:
+            await self.changed.wait_for(lambda: condition(self))
+
+    async def _notify(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        peer = Peer(reader, writer)
+        self.peers.append(peer)
+        await self._notify()
+        try:
+            await self._serve(peer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client left, which the test itself looks at
+        finally:
+            writer.close()
+            self.peers_left = getattr(self, "peers_left", 0) + 1
+            await self._notify()
+
+    async def _serve(self, peer: Peer) -> None:
+        if self.banner is not None:
+            peer.writer.write(self.banner)
+        while True:
+            action = Received(await peer.reader.readuntil(b"\r\n\r\n"))
+            peer.received.append(action)
+            await self._notify()
+            if action.action in ("Login", "Logoff") and not self.rude:
+                await polite(peer, action)
+            else:
+                await self.answer(peer, action)
+
+
+async def silent(peer: Peer, action: Received) -> None:
+    """Never answer."""
