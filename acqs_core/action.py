@@ -57,9 +57,32 @@ class Outcome(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+TELLING = {
+    Outcome.UNKNOWN: 0,
+    Outcome.FAILED: 1,
+    Outcome.BUSY: 2,
+    Outcome.NO_ANSWER: 2,
+    Outcome.CONGESTION: 2,
+}
+"""How much an outcome tells; one that is not named here tells all (3). What is learnt of a call comes piecemeal and in
+any order, from the answer and from the events: an outcome gives way to one that tells as much or more, never to less."""
+
+
+def tells_all(outcome: Outcome | None) -> bool:
+    """Whether an outcome is never replaced by another."""
+    return outcome is not None and outcome not in TELLING
+
+
+def gives_way(old: Outcome | None, new: Outcome | None) -> bool:
+    """Whether what was known of an action's end is replaced by what is known now."""
+    if old is None or new is None:
+        return new is not None
+    return not tells_all(old) and TELLING.get(new, 3) >= TELLING[old]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """One row of `vicidial_manager`. NULL columns read as empty text; `lines` are cmd_line_b … cmd_line_k as they stand."""
+    """One row of `vicidial_manager`. NULL reads as empty text; `lines` are cmd_line_b … cmd_line_k as they stand."""
 
     man_id: int
     action: str
@@ -71,6 +94,8 @@ class Row:
     channel: str = ""
     uniqueid: str = ""
     entry_date: dt.datetime | None = None
+    age: float | None = None
+    """Seconds since entry_date by the database's own clock; None when it has no date."""
 
     @property
     def matches_by_callerid(self) -> bool:
@@ -129,7 +154,7 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     lines = [line for line in row.lines if line.strip()]
     for line in (row.action, *lines):
         _refuse_unsendable(line)
-    own_id = header(lines, "ActionID")
+    own_id = header(lines, "ActionID") or None
     if own_id is not None and not (0 < len(own_id) <= MAX_ACTION_ID and own_id.isascii()):
         raise ActionInvalid(f"its ActionID is not 1 to {MAX_ACTION_ID} ASCII characters; shorten it or leave it out")
     action_id = own_id or f"acqs-{row.man_id}-{nonce}"

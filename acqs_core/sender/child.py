@@ -1,0 +1,78 @@
+"""One child session: its states, and what it does with Asterisk once its row may be sent (seed step 3, design §5)."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import enum
+import time
+
+from acqs_core.action import Message, Row, header
+from acqs_core.ami.session import Session
+from acqs_core.ami.wire import AmiMessage
+
+DEFAULT_DIAL_TIMEOUT = 30.0
+"""Seconds that an Originate without a Timeout header lets a phone ring (Asterisk's own default)."""
+
+
+class State(enum.StrEnum):
+    """What a child session is doing."""
+
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    MARKING = "marking sent"
+    SENT = "sent"
+    LINGERING = "lingering"
+    LEAVING = "leaving"
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Child:
+    """A row in our hands and the session that is its own."""
+
+    row: Row
+    message: Message
+    token: int
+    """The lease's token that the row was claimed by: no other marks it SENT for this child."""
+    state: State = State.WAITING
+    since: float = dataclasses.field(default_factory=time.monotonic)
+    may_leave: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+    def becomes(self, state: State) -> None:
+        self.state = state
+        self.since = time.monotonic()
+
+    @property
+    def was_written(self) -> bool:
+        """Whether Asterisk may have seen the action."""
+        return self.state in (State.SENT, State.LINGERING, State.LEAVING)
+
+    async def send(self, session: Session, response_timeout: float) -> AmiMessage:
+        """Write the action, once, and read its answer. Raises SessionLost (ResponseTimeout) when none comes."""
+        self.becomes(State.SENT)
+        return await session.perform(
+            self.message.encode(), self.message.action_id, response_timeout + blocking_time(self.message)
+        )
+
+    async def linger(self, session: Session, seconds: float) -> None:
+        """Stay, read and discard for `seconds`, less when asked to leave or when Asterisk hangs up; then log off."""
+        self.becomes(State.LINGERING)
+        leave = asyncio.ensure_future(self.may_leave.wait())
+        gone = asyncio.ensure_future(session.closed())
+        try:
+            await asyncio.wait((leave, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leave.cancel()
+            gone.cancel()
+        self.becomes(State.LEAVING)
+        await session.logoff()
+
+
+def blocking_time(message: Message) -> float:
+    """Seconds that Asterisk may take before it answers: an Originate that is not Async answers when its call does."""
+    if message.action.lower() != "originate":
+        return 0.0
+    if (header(message.lines, "Async") or "").lower() in ("true", "yes", "on", "1", "y", "t"):
+        return 0.0
+    given = header(message.lines, "Timeout") or ""
+    return int(given) / 1000 if given.isdigit() else DEFAULT_DIAL_TIMEOUT

@@ -1,0 +1,109 @@
+"""When to look, how fast to go, when to leave Asterisk alone, whose turn it is. Pure: time and chance are passed in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+
+BUSY_POLL = 0.010
+"""Seconds between looks at the table while rows come (design §5)."""
+
+IDLE_POLL = 0.050
+"""Seconds between looks at the table after BUSY_FOR seconds without a row."""
+
+BUSY_FOR = 5.0
+
+
+@dataclasses.dataclass(slots=True)
+class Poll:
+    """How long to wait before the next look at the table."""
+
+    last_row: float = float("-inf")
+
+    def found(self, now: float) -> None:
+        """A row was claimed at `now`."""
+        self.last_row = now
+
+    def delay(self, now: float) -> float:
+        """Seconds to wait from `now`."""
+        return BUSY_POLL if now - self.last_row < BUSY_FOR else IDLE_POLL
+
+
+class Rate:
+    """At most `per_second` actions a second, evenly, with no burst saved up; 0 is no limit."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap = 1.0 / per_second if per_second > 0 else 0.0
+        self._next = float("-inf")
+
+    def take(self, now: float) -> float:
+        """Take a turn; gives the seconds from `now` until it may be used."""
+        turn = max(self._next, now)
+        self._next = turn + self._gap
+        return turn - now
+
+
+class Breaker:
+    """Leaves Asterisk alone while it is away: 0.25 s at first, doubling to 15 s, each shortened by up to half by chance
+    so that several boxes do not come back in step. It starts open: a first probe must succeed."""
+
+    FIRST, LONGEST = 0.25, 15.0
+
+    def __init__(self, chance: Callable[[], float]) -> None:
+        self._chance = chance
+        self._wait = self.FIRST
+        self._until = float("-inf")
+        self.reason: str | None = "not connected yet"
+
+    @property
+    def is_open(self) -> bool:
+        return self.reason is not None
+
+    def failed(self, now: float, reason: str) -> None:
+        """A connection or login failed at `now`. Failures of one outage that come together count once."""
+        if self.is_open and now < self._until:
+            return
+        self.reason = reason
+        self._until = now + self._wait * (1 - self._chance() / 2)
+        self._wait = min(self._wait * 2, self.LONGEST)
+
+    def probe_in(self, now: float) -> float:
+        """Seconds until Asterisk may be tried again."""
+        return max(0.0, self._until - now)
+
+    def worked(self) -> None:
+        """A login succeeded."""
+        self.reason = None
+        self._wait = self.FIRST
+
+
+class CallerIdOrder:
+    """Actions that share a non-blank caller id leave one after another; nobody else waits for them (design §1)."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, deque[int]] = {}
+
+    def enter(self, callerid: str, man_id: int) -> bool:
+        """Stand in line; True when it is this row's turn at once. Blank caller ids have no line."""
+        if not callerid:
+            return True
+        line = self._lines.setdefault(callerid, deque())
+        line.append(man_id)
+        return line[0] == man_id
+
+    def leave(self, callerid: str, man_id: int) -> int | None:
+        """Step out, at the head or not; gives the row whose turn it has become, if that changed."""
+        line = self._lines.get(callerid)
+        if line is None or man_id not in line:
+            return None
+        was_first = line[0] == man_id
+        line.remove(man_id)
+        if not line:
+            del self._lines[callerid]
+            return None
+        return line[0] if was_first else None
+
+    def __len__(self) -> int:
+        """How many caller ids have a line."""
+        return len(self._lines)

@@ -1,0 +1,45 @@
+"""Which claimed rows may be sent at all. Pure: a row that may not is ended with a reason, and delays nothing."""
+
+from __future__ import annotations
+
+from acqs_core.action import Message, Outcome, Row, compose, header
+from acqs_core.errors import ActionInvalid
+from acqs_core.settings import SenderSettings
+
+_RECORDING_EXTENSIONS = frozenset(("8309", "8310"))
+"""Extensions that record a call after it ended: actions to them are sent though the call is dead
+(facts/acqs-perl.md, sender)."""
+
+
+class Screening:
+    """The checks of design §1, QUEUE → DEAD."""
+
+    def __init__(self, settings: SenderSettings) -> None:
+        self._allowed = frozenset(name.strip().lower() for name in settings.allow_actions)
+        self._expire_after = settings.expire_new_after
+
+    def asks_for_dead_call(self, row: Row) -> bool:
+        """Whether a DEAD row with the same caller id makes this one pointless: Hangup and Redirect of that call."""
+        return (
+            bool(row.callerid.strip())
+            and row.action.strip().lower() in ("hangup", "redirect")
+            and header(row.lines, "Exten") not in _RECORDING_EXTENSIONS
+        )
+
+    def refusal(self, row: Row, dead_callerids: set[str]) -> tuple[Outcome, str] | None:
+        """Why the row must not be sent, or None."""
+        try:
+            message = self.compose(row, "0000", True)
+        except ActionInvalid as error:
+            return Outcome.INVALID, str(error)
+        if self._allowed and message.action.lower() not in self._allowed:
+            return Outcome.NOT_ALLOWED, f"{message.action} is not among the allow_actions of the settings"
+        if self._expire_after and row.age is not None and row.age > self._expire_after:
+            return Outcome.EXPIRED, f"it waited {row.age:.0f} s, expire_new_after is {self._expire_after:g} s"
+        if self.asks_for_dead_call(row) and row.callerid in dead_callerids:
+            return Outcome.DEAD_CALL, f"the call of caller id {row.callerid!r} has ended"
+        return None
+
+    def compose(self, row: Row, nonce: str, with_channel_id: bool) -> Message:
+        """The message of a row; raises ActionInvalid."""
+        return compose(row, nonce=nonce, with_channel_id=with_channel_id)

@@ -1,0 +1,396 @@
+"""Claims rows and sees each of them delivered, at most once, without any of them delaying another (design §5).
+
+The rule that everything here keeps: QUEUE means certainly not written, SENT means may have been written. So the row
+is marked SENT when its session is logged in, and the write is the very next thing; a row whose marking is in doubt is
+not written, and is given back by a child that knows it never wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from acqs_core.action import Message, Outcome, Row
+from acqs_core.ami.session import Endpoint, NotWritten, Session
+from acqs_core.errors import AmiError, QueueError, QueueUnavailable
+from acqs_core.queue.store import Store
+from acqs_core.queue.writer import Writer
+from acqs_core.sender import settle
+from acqs_core.sender.child import Child, State
+from acqs_core.sender.pacing import BUSY_POLL, Breaker, CallerIdOrder, Poll, Rate
+from acqs_core.sender.screening import Screening
+from acqs_core.settings import SenderSettings
+from acqs_core.telemetry import Counters
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CLAIM_BATCH = 100
+"""Rows claimed by one statement at the most."""
+
+MAX_IN_LINE = 1000
+"""Rows held in QUEUE behind another of the same caller id, at the most."""
+
+MARK_DEADLINE = 1.5
+"""Seconds after which a marking as SENT has taken too long for its write to follow (design §1)."""
+
+FIRST_CHANNEL_ID = (2, 2)
+"""AMI version of Asterisk 12.2, the first to know ChannelId (facts/ami.md)."""
+
+
+class Sender:
+    """Runs for one server_ip while it holds the sender's lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        threads: Executor,
+        endpoint: Endpoint,
+        settings: SenderSettings,
+        counters: Counters,
+        *,
+        on_sending: Callable[[Row, Message, bool], None] = lambda row, message, with_channel_id: None,
+    ) -> None:
+        self._store, self._writer, self._threads = store, writer, threads
+        self._endpoint, self._settings, self._counters = endpoint, settings, counters
+        self._on_sending = on_sending
+        self._screening = Screening(settings)
+        self._token: int | None = None
+        self._paused = False
+        self._draining = False
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.breaker = Breaker(random.random)
+        self._poll = Poll()
+        self._rate = Rate(settings.max_per_second)
+        self._order = CallerIdOrder()
+        self._turns: dict[int, asyncio.Event] = {}
+        self._slots = asyncio.Semaphore(settings.max_sessions)
+        self._logins = asyncio.Semaphore(settings.max_logins)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lingering: OrderedDict[int, Child] = OrderedDict()
+        self._never_written: dict[int, int | None] = {}
+        """Rows that a child held and did not write, and the token it asked to mark them SENT by, if it had asked."""
+        self._claim_in_doubt = False
+        self._with_channel_id = True
+        self.children: dict[int, Child] = {}
+        self.trouble: str | None = None
+        """Why no rows are claimed, in words; None while all is well."""
+
+    # What the engine tells the sender.
+
+    async def take_over(self, token: int) -> None:
+        """The lease is ours: rows that another left in QUEUE were certainly not written and go back to NEW; those it
+        sent without an answer keep their caller id's line closed for response_timeout."""
+        mine = [man_id for man_id, child in self.children.items() if child.state is not State.LEAVING]
+        await self._in_thread(self._store.release_queue, token, mine)
+        for row in await self._in_thread(self._store.unanswered_callerids):
+            if row.man_id not in self.children and row.man_id not in self._turns:
+                self._hold_line(row)
+        self._token = token
+        self._wake.set()
+
+    def lose_lease(self) -> None:
+        """Another may send now: what is not marked SENT yet will find its guard closed."""
+        self._token = None
+
+    def set_paused(self, paused: bool) -> None:
+        """Follow acqs_control: the table's guards hold at once, this saves looking and gives rows back early."""
+        self._paused = paused
+        if paused:
+            self._release_waiting()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """A row was inserted by ourselves: look now."""
+        self._wake.set()
+
+    async def drain(self) -> None:
+        """No new claims; what is not SENT goes back to NEW, what is SENT gets its answer, nobody lingers."""
+        self._draining = True
+        self._release_waiting()
+        for child in self._lingering.values():
+            child.may_leave.set()
+        self._wake.set()
+        await self._drained.wait()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._give_back()
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Claim and deliver until drained. Database and Asterisk may come and go."""
+        try:
+            while not self._draining:
+                delay = await self._look()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await self._wake.wait()
+                self._wake.clear()
+        finally:
+            self._drained.set()
+
+    async def _look(self) -> float:
+        """One look at the table; gives the seconds until the next."""
+        now = time.monotonic()
+        try:
+            await self._give_back()
+            if self.breaker.is_open:
+                return await self._probe(now)
+            if self._token is None or self._paused:
+                return 1.0
+            room = min(self._room(), CLAIM_BATCH)
+            if room <= 0:
+                return BUSY_POLL
+            rows = await self._claim(self._token, room)
+        except QueueError as error:
+            if self.trouble is None:
+                log.warning("no rows can be claimed: %s", error)
+            self.trouble = str(error)
+            return 0.5
+        if self.trouble is not None:
+            log.info("rows can be claimed again")
+            self.trouble = None
+        if not rows:
+            return self._poll.delay(now)
+        self._poll.found(now)
+        return 0.0 if len(rows) == room else self._poll.delay(now)
+
+    def _room(self) -> int:
+        busy = len(self._tasks) - len(self._lingering) - len(self._turns)
+        return 0 if len(self._turns) >= MAX_IN_LINE else self._settings.max_sessions - busy
+
+    async def _claim(self, token: int, room: int) -> list[Row]:
+        try:
+            rows = await self._in_thread(self._store.claim, token, room)
+        except QueueUnavailable:
+            # The reply may be lost and rows be in QUEUE that nobody holds: let them go as soon as the database is back.
+            self._claim_in_doubt = True
+            raise
+        self._counters.claimed += len(rows)
+        for row in await self._screened(rows, token):
+            message = self._screening.compose(row, secrets.token_hex(2), self._with_channel_id)
+            child = self.children[row.man_id] = Child(row, message, token)
+            task = asyncio.create_task(self._deliver(child), name=f"row {row.man_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return rows
+
+    async def _screened(self, rows: list[Row], token: int) -> list[Row]:
+        """The rows that may be sent; the others end now, each with its outcome, and delay nothing behind them."""
+        asking = {row.callerid for row in rows if self._screening.asks_for_dead_call(row)}
+        dead = await self._in_thread(self._store.dead_callerids, asking) if asking else set()
+        good = []
+        for row in rows:
+            refusal = self._screening.refusal(row, dead)
+            if refusal is None:
+                good.append(row)
+                continue
+            self._counters.rejected += 1
+            log.info("row %d is not sent: %s: %s", row.man_id, *refusal)
+            task = asyncio.create_task(self._reject(row.man_id, token, *refusal))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return good
+
+    async def _reject(self, man_id: int, token: int, outcome: Outcome, message: str) -> None:
+        try:
+            await self._in_thread(self._store.reject, man_id, token, outcome, message)
+        except QueueError as error:
+            log.warning("row %d could not be ended as %s yet: %s", man_id, outcome, error)
+            self._never_written[man_id] = None
+
+    async def _probe(self, now: float) -> float:
+        """Asterisk was away: one session of nobody's tries whether it is back, so that no row is risked."""
+        wait = self.breaker.probe_in(now)
+        if wait > 0:
+            return wait
+        try:
+            session = await Session.open(self._endpoint, events="off")
+        except AmiError as error:
+            self._login_failed(error)
+            return self.breaker.probe_in(time.monotonic())
+        self._with_channel_id = session.ami_version >= FIRST_CHANNEL_ID
+        await session.logoff()
+        log.info("sender: Asterisk answers (%s)", session.banner)
+        self.breaker.worked()
+        self.ready.set()
+        return 0.0
+
+    # One row's way.
+
+    async def _deliver(self, child: Child) -> None:
+        row = child.row
+        try:
+            if not await self._turn(row):
+                self._keep_unwritten(child)
+                return
+            wait = self._rate.take(time.monotonic())
+            if wait > 0:
+                await asyncio.sleep(wait)
+            await self._take_slot()
+            try:
+                await self._converse(child)
+            finally:
+                self._slots.release()
+        finally:
+            self._next_in_line(row)
+            del self.children[row.man_id]
+
+    async def _converse(self, child: Child) -> None:
+        child.becomes(State.CONNECTING)
+        session = await self._login(child)
+        if session is None:
+            self._keep_unwritten(child)
+            return
+        try:
+            if not await self._mark_sent(child, session):
+                self._keep_unwritten(child)
+                return
+            await self._send(child, session)
+            self._next_in_line(child.row)
+            self._lingering[child.row.man_id] = child
+            if self._draining:
+                child.may_leave.set()
+            await child.linger(session, self._settings.linger)
+        finally:
+            self._lingering.pop(child.row.man_id, None)
+            session.abort()
+
+    async def _login(self, child: Child) -> Session | None:
+        async with self._logins:
+            if self._stopped:
+                return None
+            try:
+                session = await Session.open(self._endpoint, events="off")
+            except AmiError as error:
+                self._login_failed(error)
+                return None
+        self.breaker.worked()
+        return session
+
+    async def _mark_sent(self, child: Child, session: Session) -> bool:
+        """True only when the row is SENT by this very statement, in time, and the session still stands."""
+        if self._stopped:
+            return False
+        child.becomes(State.MARKING)
+        asked = time.monotonic()
+        try:
+            changed = await self._in_thread(self._store.mark_sent, child.row.man_id, child.token)
+        except QueueError as error:
+            log.warning("row %d is not sent, its marking is in doubt: %s", child.row.man_id, error)
+            return False
+        return changed and time.monotonic() - asked < MARK_DEADLINE and session.is_open
+
+    async def _send(self, child: Child, session: Session) -> None:
+        self._on_sending(child.row, child.message, self._with_channel_id)
+        self._counters.sent += 1
+        settle.sent(self._writer, child)
+        try:
+            response = await child.send(session, self._settings.response_timeout)
+        except NotWritten:
+            self._counters.sent -= 1
+            self._keep_unwritten(child)
+            return
+        except AmiError as error:
+            self._counters.unknown += 1
+            log.warning("row %d: the outcome is unknown: %s", child.row.man_id, error)
+            settle.unanswered(self._writer, child, error)
+            return
+        self._counters.answered += 1
+        if settle.answered(self._writer, child, response):
+            self._counters.refused += 1
+
+    # Turns and places.
+
+    async def _turn(self, row: Row) -> bool:
+        """Wait until those with the same caller id before this one are answered; False when sending stops first."""
+        if self._order.enter(row.callerid, row.man_id):
+            return True
+        turn = self._turns[row.man_id] = asyncio.Event()
+        try:
+            await turn.wait()
+        finally:
+            del self._turns[row.man_id]
+        return not self._stopped
+
+    def _next_in_line(self, row: Row) -> None:
+        following = self._order.leave(row.callerid, row.man_id)
+        turn = self._turns.get(following) if following is not None else None
+        if turn is not None:
+            turn.set()
+
+    def _hold_line(self, row: Row) -> None:
+        """A row of an earlier engine may still be answered: those behind it wait as long as it would have waited."""
+        self._order.enter(row.callerid, row.man_id)
+        asyncio.get_running_loop().call_later(self._settings.response_timeout, self._next_in_line, row)
+
+    def _release_waiting(self) -> None:
+        for turn in self._turns.values():
+            turn.set()
+
+    async def _take_slot(self) -> None:
+        """A place for a session; in a full house the one that has lingered longest leaves first."""
+        if self._slots.locked() and self._lingering:
+            _, oldest = self._lingering.popitem(last=False)
+            oldest.may_leave.set()
+        await self._slots.acquire()
+
+    @property
+    def _stopped(self) -> bool:
+        return self._draining or self._paused or self._token is None
+
+    # What was never written goes back.
+
+    def _keep_unwritten(self, child: Child) -> None:
+        self._never_written[child.row.man_id] = child.token if child.state is not State.CONNECTING else None
+
+    async def _give_back(self) -> None:
+        """Return to NEW every row that a child of ours held and certainly did not write."""
+        token = self._token
+        if token is None:
+            self._never_written.clear()  # whoever takes the lease next releases what is in QUEUE
+            return
+        if self._claim_in_doubt:
+            await self._in_thread(self._store.release_queue, token, [*self.children, *self._never_written])
+            self._claim_in_doubt = False
+        held = {man_id: by for man_id, by in self._never_written.items() if man_id not in self.children}
+        if held:
+            for man_id in [man_id for man_id, by in held.items() if by == token]:
+                await self._in_thread(self._store.unsend, man_id, token)
+            await self._in_thread(self._store.requeue, sorted(held), token)
+            for man_id in held:
+                del self._never_written[man_id]
+            self._counters.given_back += len(held)
+
+    def _login_failed(self, error: AmiError) -> None:
+        self._counters.logins_failed += 1
+        if not self.breaker.is_open or self.breaker.reason != str(error):
+            log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
+        self.breaker.failed(time.monotonic(), str(error))
+
+    async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    def sessions(self) -> Iterable[dict[str, object]]:
+        """The living child sessions, for a status."""
+        now = time.monotonic()
+        for child in self.children.values():
+            yield {
+                "man_id": child.row.man_id,
+                "action": child.message.action,
+                "state": str(child.state),
+                "seconds": round(now - child.since, 3),
+            }
