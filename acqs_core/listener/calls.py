@@ -80,8 +80,8 @@ class Calls:
     def found(self, rows: Iterable[Row], *, with_channel_id: bool = True) -> list[Change]:
         """Learn of rows that were found in the table: what was heard before may be about them.
 
-        Their ActionID is the row's own, or any of ours that names the row. A Redirect is matched by what is heard
-        from now on only: that its channel was up before says nothing of it.
+        Their ActionID is the row's own, or any of ours that names the row. A Redirect that has no uniqueid yet is
+        matched by what is heard from now on only: that its channel was up before says nothing of it.
         """
         calls = []
         for row in rows:
@@ -94,7 +94,9 @@ class Calls:
             if answer is not None:
                 self._originate_answered(call, *answer)
             leg = self._known_leg(row.uniqueid)
-            if leg is not None and leg.owner is None and call.originates:
+            if leg is not None and not call.originates:
+                self._follow(call, leg)
+            elif leg is not None and leg.owner is None:
                 self._own(call, leg)
         if calls:
             for leg in [*self._legs.values(), *self._ended.values()]:
@@ -216,9 +218,12 @@ class Calls:
             return
         for call in self._by_callerid.get(leg.caller, ()):
             if not call.originates and not call.legs:
-                call.legs[leg.uniqueid] = leg
-                call.primary = leg.uniqueid
-                leg.followers.append(call)
+                self._follow(call, leg)
+
+    def _follow(self, call: Call, leg: Leg) -> None:
+        call.legs[leg.uniqueid] = leg
+        call.primary = leg.uniqueid
+        leg.followers.append(call)
 
     def _owner_of(self, leg: Leg) -> Call | None:
         """ChannelId first, then the call it is linked to, then the caller id: a channel that one of ours made or is

@@ -132,7 +132,10 @@ def has_ended(call: Call) -> bool:
 
 def shown_leg(call: Call) -> Leg | None:
     """The channel that the row shows: the best of those that live, else of those that rang; never a made-up one."""
-    rang = [leg for leg in call.legs.values() if leg.rang or leg.up]
+    first_halves = {leg.name[:-2] for leg in call.legs.values() if leg.name.endswith(";1")}
+    # The far half of a Local channel is no other channel to follow: it outlives the near one by an instant.
+    far = [leg.uniqueid for leg in call.legs.values() if leg.name.endswith(";2") and leg.name[:-2] in first_halves]
+    rang = [leg for leg in call.legs.values() if (leg.rang or leg.up) and leg.uniqueid not in far]
     alive = [leg for leg in rang if not leg.ended]
     if not alive and call.given is not None and call.given.channel:
         return None

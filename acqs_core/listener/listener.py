@@ -1,0 +1,204 @@
+"""One connection that hears what Asterisk says, for as long as the engine lives (seed steps 4 and 5, design §6).
+
+Reading, dropping and deciding happen in memory as the bytes come; the database is only ever touched elsewhere, because
+a listener that reads slowly keeps every newcomer from logging in to Asterisk (facts/ami.md §1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from acqs_core.action import Message, Row, Status
+from acqs_core.ami.session import AmiMessage, Endpoint, Session
+from acqs_core.errors import AmiError, QueueError
+from acqs_core.listener.calls import WANTED, Calls
+from acqs_core.listener.reconcile import Reconciler
+from acqs_core.listener.rules import Change
+from acqs_core.queue.store import Store
+from acqs_core.queue.types import OutcomeRecord, Transition
+from acqs_core.queue.writer import Writer
+from acqs_core.settings import ListenerSettings
+from acqs_core.telemetry import Counters
+
+log = logging.getLogger(__name__)
+
+MASK = "call,system"
+"""The event classes asked for at login: calls, and Asterisk's own Shutdown and FullyBooted (facts/ami.md)."""
+
+FILTER = f"^Event: ({'|'.join(sorted(name.decode() for name in WANTED))})[[:cntrl:]]"
+"""The eventfilter in the form that every Asterisk since 1.8 takes (facts/ami.md, keeping the flood away)."""
+
+FIRST_CHANNEL_ID = (2, 2)
+"""AMI version of Asterisk 12.2, the first to know ChannelId."""
+
+PING_EVERY, PING_TIMEOUT = 5.0, 5.0
+"""Seconds; a peer that died silently is found within their sum."""
+
+FORGET_NAME_AFTER = 5.0
+"""Seconds for which a caller id that is no row's is not looked up again."""
+
+
+class Listener:
+    """Runs for one server_ip while it holds the listener's lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        threads: Executor,
+        endpoint: Endpoint,
+        settings: ListenerSettings,
+        counters: Counters,
+        *,
+        on_frame: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._store, self._writer, self._threads = store, writer, threads
+        self._endpoint, self._settings, self._counters = endpoint, settings, counters
+        self._on_frame = on_frame
+        self._calls = Calls()
+        self._lookup = asyncio.Event()
+        self._no_row: dict[str, float] = {}
+        self._with_channel_id = True
+        self.ready = asyncio.Event()
+        self.trouble: str | None = "not connected yet"
+        """Why nothing is heard, in words; None while all is well."""
+
+    def expect(self, row: Row, message: Message, with_channel_id: bool) -> None:
+        """A row of our own sender is about to be written."""
+        self._calls.watch(row, action_id=message.action_id, with_channel_id=with_channel_id)
+
+    async def run(self) -> None:
+        """Listen until cancelled; Asterisk and the database may come and go."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_up())
+            wait = 0.25
+            while True:
+                try:
+                    session = await self._connect()
+                except AmiError as error:
+                    if self.trouble != str(error):
+                        log.warning("listener: Asterisk does not take the listener: %s", error)
+                    self.trouble = str(error)
+                    await asyncio.sleep(wait * (0.5 + random.random() / 2))
+                    wait = min(wait * 2, 15.0)
+                    continue
+                wait = 0.25
+                try:
+                    await self._listen(session)
+                finally:
+                    session.abort()
+                    self.ready.clear()
+
+    async def _connect(self) -> Session:
+        session = await Session.open(self._endpoint, events=MASK, wanted=WANTED, on_event=self._hear)
+        self._counters.listener_connects += 1
+        self._with_channel_id = session.ami_version >= FIRST_CHANNEL_ID
+        log.info("listener: connected to %s", session.banner)
+        return session
+
+    async def _listen(self, session: Session) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            ping = tasks.create_task(session.keepalive(PING_EVERY, PING_TIMEOUT))
+            settle = tasks.create_task(self._settle(session))
+            why = await session.closed()
+            ping.cancel()
+            settle.cancel()
+        self.trouble = f"the connection ended: {why or 'Asterisk closed it'}"
+        log.warning("listener: %s", self.trouble)
+
+    async def _settle(self, session: Session) -> None:
+        """Ask for less, then find out what happened while nobody listened."""
+        try:
+            if self._settings.filter:
+                answer = await session.ask("Filter", "Operation: Add", f"Filter: {FILTER}")
+                if answer.response != "Success":
+                    log.info(
+                        "listener: Asterisk did not take a filter (%s); put eventfilter in manager.conf, "
+                        "or set [listener] filter = false",
+                        answer.get("Message"),
+                    )
+            self.trouble = None
+            self.ready.set()
+            while True:
+                try:
+                    await Reconciler(session, self._store, self._threads, self._calls, self._with_channel_id).run(
+                        self._decide
+                    )
+                    return
+                except QueueError as error:
+                    log.warning("listener: what was missed waits for the database: %s", error)
+                    await asyncio.sleep(1.0)
+        except AmiError as error:
+            if session.is_open:
+                log.warning("listener: what was missed cannot be found out, give the user write = reporting: %s", error)
+
+    def _hear(self, event: AmiMessage) -> None:
+        name = event.event
+        if name == "Shutdown":
+            log.warning("listener: Asterisk shuts down (%s)", event.get("Shutdown"))
+            return
+        self._decide(self._calls.event(name, event.get))
+        if self._calls.unknown_ids or self._calls.unknown_callers:
+            self._lookup.set()
+
+    def _decide(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._counters.changes += 1
+            now = dt.datetime.now(dt.UTC)
+            dead = change.status is Status.DEAD
+            self._writer.outcome(
+                OutcomeRecord(
+                    change.man_id,
+                    change.outcome,
+                    cause=change.cause,
+                    channel=change.channel or change.leg_channel,
+                    uniqueid=change.uniqueid or change.leg_uniqueid,
+                    updated_at=None if dead else now,
+                    ended_at=now if dead else None,
+                )
+            )
+            self._writer.transition(Transition(change.man_id, change.status, change.channel, change.uniqueid))
+            detail = " ".join(filter(None, (change.channel, change.uniqueid, change.outcome)))
+            self._writer.journal(change.man_id, "dead" if dead else "updated", detail)
+
+    async def _look_up(self) -> None:
+        """Rows that another process sent: found by id or by caller id, in batches, and remembered."""
+        while True:
+            await self._lookup.wait()
+            self._lookup.clear()
+            ids, names = set(self._calls.unknown_ids), self._unasked(set(self._calls.unknown_callers))
+            self._calls.unknown_ids.clear()
+            self._calls.unknown_callers.clear()
+            if not ids and not names:
+                continue
+            loop = asyncio.get_running_loop()
+            try:
+                rows = await loop.run_in_executor(self._threads, self._find, ids, names)
+            except QueueError:
+                self._calls.unknown_ids |= ids
+                self._calls.unknown_callers |= names
+                self._no_row.clear()
+                await asyncio.sleep(0.5)
+                self._lookup.set()
+                continue
+            self._decide(self._calls.found(rows, with_channel_id=self._with_channel_id))
+
+    def _find(self, ids: set[int], names: set[str]) -> list[Row]:
+        rows = self._store.by_ids(sorted(ids)) if ids else []
+        if names:
+            rows += [row for row in self._store.candidates(sorted(names)) if row.callerid in names]
+        return [row for row in rows if row.status not in (Status.NEW, Status.QUEUE)]
+
+    def _unasked(self, names: set[str]) -> set[str]:
+        now = time.monotonic()
+        for name in [name for name, at in self._no_row.items() if now - at > FORGET_NAME_AFTER]:
+            del self._no_row[name]
+        fresh = {name for name in names if name not in self._no_row and name.isascii() and len(name) <= 20}
+        self._no_row.update(dict.fromkeys(fresh, now))
+        return fresh
