@@ -1,0 +1,245 @@
+"""Sender and listener together: started, paused, drained and stopped as one. What a daemon runs and a console embeds.
+
+The engine owns what the two share (the store, the writer, the leases) and is the only place where one is told of the
+other: the sender says which row it is about to write, the listener expects it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from acqs_core.action import NewAction
+from acqs_core.ami.session import Endpoint
+from acqs_core.errors import QueueError
+from acqs_core.listener.listener import Listener
+from acqs_core.queue.database import Database
+from acqs_core.queue.lease import Leases
+from acqs_core.queue.store import Store
+from acqs_core.queue.types import Grant, Role
+from acqs_core.queue.writer import Writer
+from acqs_core.sender.sender import Sender
+from acqs_core.settings import Settings
+from acqs_core.telemetry import Counters
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LEASE_TTL = 4.0
+"""Seconds after which a lease that is not renewed may be taken over."""
+
+LEASE_EVERY = 1.0
+"""Seconds between renewals, and between looks at the pause."""
+
+STANDBY_EVERY = 0.5
+
+THREADS = 8
+"""Database connections side by side: markings as SENT share their commits (design §5)."""
+
+
+class Engine:
+    """One server_ip's sender, listener or both."""
+
+    def __init__(self, settings: Settings, *, send: bool = True, listen: bool = True) -> None:
+        self._settings = settings
+        url = settings.queue.url.get_secret_value()
+        self._db = Database(url, pool_size=THREADS)
+        self._lease_db = Database(url, pool_size=1)
+        self.store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
+        self._leases = Leases(self._lease_db)
+        self._threads = ThreadPoolExecutor(THREADS, "acqs-db")
+        self._lease_thread = ThreadPoolExecutor(1, "acqs-lease")
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.counters = Counters()
+        self._writer = Writer(self.store, self._threads)
+        self._grants: dict[str, Grant] = {}
+        self._granted = {"sender": asyncio.Event(), "listener": asyncio.Event()}
+        self._paused = False
+        self._stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Every engine asked for holds its lease and is connected to Asterisk."""
+        self.listener = Listener(*self._parts("listen"), settings.listener, self.counters) if listen else None
+        self.sender = self._make_sender() if send else None
+        self._started = time.monotonic()
+
+    def _parts(self, role: Any) -> tuple[Store, Writer, ThreadPoolExecutor, Endpoint]:
+        asterisk = self._settings.asterisk
+        username, secret = asterisk.user(role)
+        return self.store, self._writer, self._threads, Endpoint(asterisk.host, asterisk.port, username, secret)
+
+    def _make_sender(self) -> Sender:
+        settings, counters = self._settings.sender, self.counters
+        if self.listener is None:
+            return Sender(*self._parts("send"), settings, counters)
+        return Sender(*self._parts("send"), settings, counters, on_sending=self.listener.expect)
+
+    async def run(self) -> None:
+        """Run until `stop` is called, then drain and give the leases up."""
+        loops: list[asyncio.Task[None]] = []
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(self._writer.run(), name="writer")
+            loops.append(tasks.create_task(self._watch_ready(), name="ready"))
+            if self.listener is not None:
+                loops.append(tasks.create_task(self._hold("listener", self._listen), name="listener"))
+            if self.sender is not None:
+                sending = tasks.create_task(self.sender.run(), name="sender")
+                keeping = tasks.create_task(self._hold("sender", self._send), name="sender lease")
+            await self._stopping.wait()
+            log.info("draining")
+            if self.sender is not None:
+                await self.sender.drain()
+                await sending
+                keeping.cancel()
+            for loop in loops:
+                loop.cancel()
+            with contextlib.suppress(QueueError):
+                await self._writer.flush()
+            writing.cancel()
+        await self._release()
+        self._db.dispose()
+        self._lease_db.dispose()
+        self._threads.shutdown(wait=False)
+        self._lease_thread.shutdown(wait=False)
+        log.info("stopped: %d sent, %d answered", self.counters.sent, self.counters.answered)
+
+    def stop(self) -> None:
+        """Ask the engine to drain and end; `run` returns when it has."""
+        self._stopping.set()
+
+    # Leases: one sender and one listener per server_ip (design §3).
+
+    async def _hold(self, role: Role, while_held: Callable[[Grant], Awaitable[None]]) -> None:
+        """Take the lease whenever it is free, and do the role's work while it is ours."""
+        said = ""
+        while True:
+            try:
+                grant = await self._lease(self._leases.acquire, self._settings.server_ip, role, self.holder, LEASE_TTL)
+                says = "" if grant else f"{role}: another engine serves {self._settings.server_ip}; standing by"
+            except QueueError as error:
+                grant, says = None, f"{role}: the database is not to be had: {error}"
+            if says and says != said:
+                log.warning("%s", says)
+            said = says
+            if grant is None:
+                await asyncio.sleep(STANDBY_EVERY)
+                continue
+            self._grants[role] = grant
+            self._granted[role].set()
+            log.info("%s: lease of %s held, token %d", role, grant.server_ip, grant.token)
+            try:
+                await while_held(grant)
+            finally:
+                if self._grants.get(role) is grant and not self._stopping.is_set():
+                    del self._grants[role]
+                    self._granted[role].clear()
+
+    async def _renewed(self, grant: Grant) -> bool:
+        """One renewal. A database that is away is no loss: the token still guards every statement."""
+        try:
+            return bool(await self._lease(self._leases.renew, grant, LEASE_TTL))
+        except QueueError:
+            return True
+
+    async def _send(self, grant: Grant) -> None:
+        assert self.sender is not None
+        while True:
+            try:
+                await self.sender.take_over(grant.token)
+                break
+            except QueueError as error:
+                log.warning("sender: cannot take over yet: %s", error)
+                await asyncio.sleep(STANDBY_EVERY)
+        try:
+            while await self._renewed(grant):
+                await self._follow_pause()
+                await asyncio.sleep(LEASE_EVERY)
+        finally:
+            if not self._stopping.is_set():
+                self.sender.lose_lease()
+        log.warning("sender: the lease was lost")
+
+    async def _follow_pause(self) -> None:
+        assert self.sender is not None
+        with contextlib.suppress(QueueError):
+            control = await self._in_thread(self.store.control)
+            if control.paused != self._paused:
+                log.warning(
+                    "sender: %s by %s%s",
+                    "paused" if control.paused else "resumed",
+                    control.actor or "nobody",
+                    f" ({control.reason})" if control.reason else "",
+                )
+            self._paused = control.paused
+            self.sender.set_paused(control.paused)
+
+    async def _listen(self, grant: Grant) -> None:
+        assert self.listener is not None
+        listening = asyncio.create_task(self.listener.run(), name="listening")
+        try:
+            while await self._renewed(grant) and not listening.done():
+                await asyncio.wait((listening,), timeout=LEASE_EVERY)
+        finally:
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+        log.warning("listener: the lease was lost")
+
+    async def _release(self) -> None:
+        for grant in self._grants.values():
+            with contextlib.suppress(QueueError):
+                await self._lease(self._leases.release, grant)
+
+    async def _watch_ready(self) -> None:
+        for role, part in (("listener", self.listener), ("sender", self.sender)):
+            if part is not None:
+                await self._granted[role].wait()
+                await part.ready.wait()
+        self.ready.set()
+        log.info("ready")
+
+    # What others may ask.
+
+    async def insert(self, new: NewAction, *, actor: str = "") -> int:
+        """Insert an action for this server and look at the table at once. Gives its man_id."""
+        man_id: int = await self._in_thread(lambda: self.store.insert(new, actor=actor))
+        if self.sender is not None:
+            self.sender.wake()
+        return man_id
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the engine is doing, as plain data."""
+        return {
+            "server_ip": self._settings.server_ip,
+            "holder": self.holder,
+            "leases": sorted(self._grants),
+            "paused": self._paused,
+            "ready": self.ready.is_set(),
+            "uptime": round(time.monotonic() - self._started, 3),
+            "counters": {name: getattr(self.counters, name) for name in self.counters.__slots__},
+            "sessions": list(self.sender.sessions()) if self.sender is not None else [],
+            "waiting_to_be_written": len(self._writer),
+            "trouble": [text for text in self._troubles() if text],
+        }
+
+    def _troubles(self) -> list[str | None]:
+        out = [self._writer.failing]
+        if self.sender is not None:
+            out += [self.sender.trouble, self.sender.breaker.reason]
+        if self.listener is not None:
+            out.append(self.listener.trouble)
+        return out
+
+    async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    async def _lease(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._lease_thread, work, *args)
