@@ -1,0 +1,1 @@
+"""`acqs-core`: one module per group of commands. Results go to stdout, everything else to stderr."""

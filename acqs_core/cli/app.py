@@ -1,0 +1,49 @@
+"""The command line put together. Only what `--help` needs is imported here; each command imports its own work."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from acqs_core.cli import daemon, db, demo, inject, pause, queue
+from acqs_core.errors import AcqsError
+
+EXIT_CODES = """Exit codes: 0 done; 1 failed or a check found errors; 2 wrong settings, flags or action; 3 database;
+4 no such row; 5 refused by the row's status; 6 Asterisk; 130 interrupted."""
+
+app = typer.Typer(
+    name="acqs-core",
+    help="A central queue for Asterisk Manager actions: headless sender and listener, and its tools.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+daemon.register(app)
+app.add_typer(inject.app, name="inject")
+app.add_typer(queue.app, name="queue")
+pause.register(app)
+app.add_typer(db.app, name="db")
+demo.register(app)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; gives its exit code. An error that we raised on purpose is one sentence on stderr."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except AcqsError as error:
+        print(f"acqs-core: {error}", file=sys.stderr)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output has left, as `| head` does.
+        sys.stderr.close()
+        return 0

@@ -1,0 +1,77 @@
+"""`run`, `send`, `listen`: the engines in the foreground, for a service manager or a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from acqs_core.cli.common import Config, ServerIp, Url, settings
+
+if TYPE_CHECKING:
+    from acqs_core.engine import Engine
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run", help="Run sender and listener until SIGTERM, which drains: no new claims, children finish.")(run)
+    app.command("send", help="Run the sender only.")(send)
+    app.command("listen", help="Run the listener only.")(listen)
+
+
+def run(config: Config = None, server_ip: ServerIp = None, url: Url = None, verbose: Verbose = False) -> None:
+    _serve(config, server_ip, url, verbose)
+
+
+def send(config: Config = None, server_ip: ServerIp = None, url: Url = None, verbose: Verbose = False) -> None:
+    _serve(config, server_ip, url, verbose, do_listen=False)
+
+
+def listen(config: Config = None, server_ip: ServerIp = None, url: Url = None, verbose: Verbose = False) -> None:
+    _serve(config, server_ip, url, verbose, do_send=False)
+
+
+def _serve(
+    config: Path | None,
+    server_ip: str | None,
+    url: str | None,
+    verbose: bool,
+    do_send: bool = True,
+    do_listen: bool = True,
+) -> None:
+    chosen = settings(config, server_ip, url)
+
+    from acqs_core.cli import logs
+    from acqs_core.engine import Engine
+
+    logs.start(verbose=verbose)
+    serve(lambda: Engine(chosen, send=do_send, listen=do_listen))
+
+
+def serve(make: Callable[[], Engine]) -> None:
+    """Run an engine until SIGTERM or SIGINT, on uvloop where it is installed."""
+    import asyncio
+    import signal
+
+    async def main() -> None:
+        engine = make()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, engine.stop)
+        await engine.run()
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(main())
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, or None for asyncio's own where it is not installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

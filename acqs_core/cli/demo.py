@@ -1,0 +1,42 @@
+"""`demo`: the whole queue on embedded parts, SQLite and the simulated Asterisk, and whether all ended as it should."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from acqs_core.cli.common import Json, print_json, print_table
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo", help="Send actions through SQLite and a simulated Asterisk; exit 0 if all ended as expected.")(
+        demo
+    )
+
+
+def demo(
+    actions: Annotated[int, typer.Option(min=1, max=10000, help="How many actions.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="Give up after this long.")] = 60,
+    json: Json = False,
+) -> None:
+    import asyncio
+
+    from acqs_core.cli import logs
+    from acqs_core.demo import run
+
+    if json or not sys.stderr.isatty():
+        import logging
+
+        logging.disable(logging.INFO)
+    logs.start()
+    with asyncio.Runner() as runner:
+        report = runner.run(run(actions, seconds))
+    if json:
+        print_json(report.plain())
+    else:
+        print_table(("man_id", "action", "expected", "outcome", "status", ""), report.rows())
+        print_table(("actions", "as expected", "p50 ms", "p99 ms", "seconds"), [report.summary()])
+    if not report.good:
+        raise typer.Exit(1)

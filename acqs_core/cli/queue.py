@@ -1,0 +1,173 @@
+"""`queue`: look at rows and mend them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from acqs_core.action import Row, Status
+from acqs_core.cli.common import (
+    Config, Json, ServerIp, Url, age, operator, print_json, print_table, safe, settings, store,
+)  # fmt: skip
+from acqs_core.errors import Refused
+
+if TYPE_CHECKING:
+    from acqs_core.queue.store import Store
+    from acqs_core.queue.types import OutcomeRecord, Timeline
+
+app = typer.Typer(help="Look at the rows of this server_ip and mend them.", no_args_is_help=True)
+
+ManId = Annotated[int, typer.Argument(metavar="MAN_ID", min=1)]
+CAP = 1000
+"""Counts on a screen stop here: an exact count of a large table costs a hundred times as much (design §3)."""
+
+
+def _store(config: Path | None, server_ip: str | None, url: str | None) -> Store:
+    return store(settings(config, server_ip, url))
+
+
+@app.command("counts", help="How many rows there are of each status (capped: 1000+).")
+def counts(config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False) -> None:
+    found = _store(config, server_ip, url).counts(cap=CAP)
+    if json:
+        print_json({str(status): {"count": min(n, CAP), "capped": n > CAP} for status, n in found.items()})
+    else:
+        print_table(("status", "rows"), [(s, f"{CAP}+" if n > CAP else n) for s, n in found.items()])
+
+
+@app.command("list", help="Rows, newest first; --unknown: those that were written and whose outcome is not known.")
+def list_(
+    status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only this status.")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Only unknown outcomes.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
+    before: Annotated[int | None, typer.Option(metavar="MAN_ID", help="Only rows older than this one.")] = None,
+    config: Config = None,
+    server_ip: ServerIp = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    chosen = settings(config, server_ip, url)
+    queue = store(chosen)
+    if unknown:
+        found = queue.unknown(chosen.sender.response_timeout, limit)
+    else:
+        page = queue.page(before=before, limit=limit, status=status)
+        known = queue.outcomes([row.man_id for row in page.rows])
+        found = [(row, known.get(row.man_id)) for row in page.rows]
+    if json:
+        print_json([_plain(row, outcome) for row, outcome in found])
+        return
+    print_table(
+        ("man_id", "age", "status", "answer", "outcome", "action", "caller id", "channel", "uniqueid"),
+        [
+            (
+                row.man_id, age(row.age), row.status, row.response, _outcome(outcome), safe(row.action),
+                safe(row.callerid), safe(row.channel), safe(row.uniqueid),
+            )
+            for row, outcome in found
+        ],
+    )  # fmt: skip
+
+
+@app.command("show", help="One row: what it is, what became of it, and everything that happened to it.")
+def show(man_id: ManId, config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False) -> None:
+    timeline = _store(config, server_ip, url).timeline(man_id)
+    if json:
+        entries = [dataclasses.asdict(entry) for entry in timeline.journal]
+        print_json(_plain(timeline.row, timeline.outcome) | {"why": why(timeline), "journal": entries})
+        return
+    row = timeline.row
+    typer.echo(f"row {man_id} {row.status} answer {row.response} server_ip {safe(row.server_ip) or '(blank)'}")
+    typer.echo(why(timeline))
+    typer.echo(f"\nAction: {safe(row.action)}\n" + "\n".join(safe(line) for line in row.lines if line))
+    print_table(
+        ("at (UTC)", "event", "actor", "detail"),
+        [
+            (f"{entry.at:%Y-%m-%d %H:%M:%S.%f}" if entry.at else "", entry.event, entry.actor, entry.detail)
+            for entry in timeline.journal
+        ],
+        title="\ntimeline",
+    )
+
+
+@app.command("retry", help="End a row and insert a copy of it as NEW.")
+def retry(
+    man_id: ManId,
+    may_call_twice: Annotated[
+        bool, typer.Option("--may-call-twice", help="Also when it was written and its outcome is not known.")
+    ] = False,
+    config: Config = None,
+    server_ip: ServerIp = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    new = _store(config, server_ip, url).retry(man_id, actor=operator(), force=may_call_twice)
+    if json:
+        print_json({"retried": man_id, "man_id": new})
+    else:
+        typer.echo(f"row {man_id} has ended, row {new} is its copy and NEW")
+
+
+@app.command("discard", help="End a NEW, QUEUE or SENT row: it becomes DEAD and is never sent (again).")
+def discard(
+    man_id: ManId, config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False
+) -> None:
+    _store(config, server_ip, url).discard(man_id, actor=operator())
+    if json:
+        print_json({"discarded": man_id})
+    else:
+        typer.echo(f"row {man_id} is DEAD, discarded")
+
+
+@app.command("purge", help="Delete final rows of this server_ip that are older than this, in small batches.")
+def purge(
+    days: Annotated[float, typer.Option("--older-than", metavar="DAYS", min=0.0, help="Age in days.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")] = False,
+    config: Config = None,
+    server_ip: ServerIp = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    import sys
+
+    chosen = settings(config, server_ip, url)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Refused("purge deletes rows; say --yes to do it without being asked")
+        typer.confirm(f"Delete final rows of {chosen.server_ip} older than {days:g} days?", abort=True)
+    deleted = 0
+    for batch in store(chosen).purge(days):
+        deleted += batch
+        typer.echo(f"{deleted} rows deleted", err=True)
+    if json:
+        print_json({"deleted": deleted})
+    else:
+        typer.echo(f"{deleted} rows deleted")
+
+
+def _plain(row: Row, outcome: OutcomeRecord | None) -> dict[str, Any]:
+    return dataclasses.asdict(row) | {"outcome": dataclasses.asdict(outcome) if outcome is not None else None}
+
+
+def _outcome(record: OutcomeRecord | None) -> str:
+    return str(record.outcome) if record is not None and record.outcome is not None else ""
+
+
+def why(timeline: Timeline) -> str:
+    """One plain sentence: why the row is where it is."""
+    row, outcome = timeline.row, _outcome(timeline.outcome)
+    if row.status is Status.NEW:
+        return "It waits to be claimed: the sender is paused or away, or rows before it are being sent."
+    if row.status is Status.QUEUE:
+        return "It is claimed and certainly not written: it waits for its session, or for one of its caller id."
+    if row.status is Status.DEAD:
+        return f"It has ended: {outcome or 'its call hung up'}."
+    if row.status is Status.UPDATED:
+        return f"Its call lives on {safe(row.channel) or 'a channel'}" + (f": {outcome}." if outcome else ": it rings.")
+    if row.response == "Y":
+        final = row.action.strip().lower() != "originate"
+        return "Asterisk has answered; that is all." if final else "Asterisk has taken it; its call has not rung yet."
+    return "It was or may have been written, and Asterisk has not answered: its outcome is not known (yet)."
