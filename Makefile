@@ -1,0 +1,44 @@
+# Two commands do everything: `make demo` and `make test`. Both make their own .venv; set-up chatter goes to stderr.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup demo test lint bench lab-up lab-down clean
+
+help: ## Say what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with the pinned dependencies
+
+$(READY): pyproject.toml constraints.txt
+	@tests/lab/python.sh $(VENV) >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' >&2
+	@touch $@
+
+demo: $(READY) ## Send 20 actions through SQLite and a simulated Asterisk
+	@if [ -t 1 ]; then $(BIN)/acqs-core demo --actions 20; else $(BIN)/acqs-core demo --actions 20 --json; fi
+
+lint: $(READY) ## Formatting, lint, types, import rules
+	@$(BIN)/ruff format --quiet --check . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-cache >&2
+
+test: $(READY) lint ## Everything: lint, then all tests, on real MariaDB and Asterisk where root can have them
+	@$(BIN)/python -m tests.lab prepare >&2
+	@$(BIN)/pytest $(ARGS)
+
+bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
+	@$(BIN)/python -m tests.lab prepare >&2
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+lab-up: $(READY) ## Start real MariaDB, Asterisk and phones for a person; prints addresses and a ready acqs.toml
+	@$(BIN)/python -m tests.lab up
+
+lab-down: $(READY) ## Stop them
+	@$(BIN)/python -m tests.lab down
+
+clean: ## Remove what was made here
+	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
