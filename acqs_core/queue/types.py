@@ -1,0 +1,139 @@
+"""What goes into the queue and what comes out of it: plain frozen values, so that nothing above sees SQL or a driver.
+
+Times are timezone-aware UTC except `Row.entry_date`, which is what the producer's NOW() wrote and stays naive.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Literal
+
+from acqs_core.action import Outcome, Row, Status
+
+Role = Literal["sender", "listener"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grant:
+    """A lease that was given: `token` is what every claim and SENT statement checks (design §3)."""
+
+    server_ip: str
+    role: Role
+    holder: str
+    token: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LeaseView:
+    """A lease as an operator sees it; `holder` is blank once it was released."""
+
+    server_ip: str
+    role: str
+    holder: str
+    token: int
+    expires_at: dt.datetime | None
+    state: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Control:
+    """Whether sending is paused, by whom, why and since when. `at` is None when nobody ever paused or resumed."""
+
+    paused: bool
+    actor: str = ""
+    reason: str = ""
+    at: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Transition:
+    """What the row of one action shall become: UPDATED, DEAD or (None) as it is; `answered` makes response 'Y'."""
+
+    man_id: int
+    status: Status | None = None
+    channel: str = ""
+    uniqueid: str = ""
+    answered: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """What is known of an action, for `acqs_outcome`. None and '' mean "not known now" and never overwrite."""
+
+    man_id: int
+    outcome: Outcome | None = None
+    cause: int | None = None
+    message: str = ""
+    channel: str = ""
+    uniqueid: str = ""
+    sent_at: dt.datetime | None = None
+    updated_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+
+
+PRECISE = frozenset({Outcome.ANSWERED, Outcome.BUSY, Outcome.NO_ANSWER, Outcome.CONGESTION})
+"""What only the call itself tells, and tells better than a bare `failed`."""
+
+
+def outranks(new: Outcome | None, old: Outcome | None) -> bool:
+    """Whether `new` replaces `old`: anything replaces `unknown`, the call's own story replaces `failed` (the sender may
+    hear that an Originate failed before the listener hears that it was busy), and every other outcome is final."""
+    if new is None or old is None:
+        return new is not None
+    if old is Outcome.UNKNOWN:
+        return new is not Outcome.UNKNOWN
+    return old is Outcome.FAILED and new in PRECISE
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of a row's timeline. `at` is when it happened (UTC), not when it was written; None means now.
+    `man_id` is None for deeds that concern the whole queue, such as a pause."""
+
+    man_id: int | None
+    event: str
+    detail: str = ""
+    actor: str = ""
+    at: dt.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Timeline:
+    """A row, what became of it, and everything that happened to it, oldest first."""
+
+    row: Row
+    outcome: OutcomeRecord | None
+    journal: list[JournalEntry]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """Rows newest first; `next_before` asks for the next older page, None means there is none."""
+
+    rows: list[Row]
+    next_before: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Backlog:
+    """The NEW rows: how many (`count`; capped means "at least"), when the oldest was entered and its age in seconds.
+
+    `ages` are the ages in seconds of the counted rows, lowest man_id first, so that a resume can say what is stale.
+    """
+
+    count: int
+    capped: bool
+    oldest: dt.datetime | None
+    oldest_age: float | None
+    ages: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `db check`: what was looked at, what is so, and how to mend it."""
+
+    level: Literal["ok", "warning", "error"]
+    subject: str
+    says: str
+    mend: str = ""
