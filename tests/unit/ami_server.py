@@ -80,6 +80,8 @@ class AmiServer:
     def __init__(self, answer: Answer = polite, *, banner: bytes | None = BANNER, rude: bool = False) -> None:
         self.answer, self.banner, self.rude = answer, banner, rude
         self.peers: list[Peer] = []
+        self.left = 0
+        """Connections that have ended."""
         self.changed = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -129,7 +131,7 @@ class AmiServer:
             pass  # the client left, which the test itself looks at
         finally:
             writer.close()
-            self.peers_left = getattr(self, "peers_left", 0) + 1
+            self.left += 1
             await self._notify()
 
     async def _serve(self, peer: Peer) -> None:
