@@ -1,0 +1,1 @@
+"""The engine on real parts: MariaDB and Asterisk from the lab."""

@@ -1,0 +1,37 @@
+"""Fixtures of the end-to-end tests: the same cases on InnoDB as we make it and on MyISAM as VICIdial makes it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from acqs_core.queue import schema
+from acqs_core.queue.database import Database
+from tests.integration.stand import Stand
+from tests.lab.asterisk import Asterisk
+from tests.lab.mariadb import MariaDB
+from tests.vicidial import VICIDIAL_MANAGER
+
+_numbers = itertools.count(1)
+
+
+def make_database(server: MariaDB, kind: str) -> str:
+    """A fresh database whose vicidial_manager is of this kind, and our tables beside it."""
+    name = f"e2e_{kind}_{next(_numbers)}"
+    server.create_database(name, charset="latin1" if kind == "myisam" else "utf8mb4")
+    if kind == "myisam":
+        server.client(VICIDIAL_MANAGER, database=name)
+    database = Database(server.url(database=name), pool_size=1)
+    schema.init(database)
+    database.dispose()
+    return name
+
+
+@pytest.fixture(params=["innodb", "myisam"])
+def stand(request: pytest.FixtureRequest, mariadb_server: MariaDB, asterisk: Asterisk) -> Iterator[Stand]:
+    """A fresh queue on the shared MariaDB and Asterisk."""
+    stand = Stand(mariadb_server, make_database(mariadb_server, request.param), asterisk)
+    yield stand
+    asterisk.hang_up_all()
