@@ -23,7 +23,6 @@ from acqs_core.errors import (
 )
 from tests.unit.ami_server import SECRET, AmiServer, Peer, Received, polite, silent
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy")
 
 
