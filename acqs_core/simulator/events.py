@@ -1,0 +1,195 @@
+"""The events, word for word: header names, their order and their classes as Asterisk 22 was recorded to send them.
+
+Each function builds an event from channels as they are at that moment; nothing here changes a call.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from acqs_core.simulator.channel import CAUSES, UNKNOWN, Channel
+from acqs_core.simulator.filters import CLASSES
+from acqs_core.simulator.wire import Pair, encode
+
+if TYPE_CHECKING:
+    from acqs_core.simulator.bridge import Bridge
+
+
+class Event:
+    """One event: its name, the bit of its class, and its bytes, made once for all who want them."""
+
+    __slots__ = ("_wire", "bit", "name", "text")
+
+    def __init__(self, name: str, privilege: str, body: str) -> None:
+        self.name = name
+        self.bit = CLASSES[privilege]
+        self.text = f"Event: {name}\r\nPrivilege: {privilege},all\r\n{body}"
+        self._wire: bytes | None = None
+
+    @property
+    def wire(self) -> bytes:
+        if self._wire is None:
+            self._wire = encode(self.text + "\r\n")
+        return self._wire
+
+
+def _lines(*pairs: Pair) -> str:
+    return "".join(f"{key}: {value}\r\n" for key, value in pairs)
+
+
+def newchannel(ch: Channel) -> Event:
+    return Event("Newchannel", "call", ch.snapshot())
+
+
+def newstate(ch: Channel) -> Event:
+    return Event("Newstate", "call", ch.snapshot())
+
+
+def newexten(ch: Channel) -> Event:
+    """What begins to run on a channel."""
+    ran = _lines(("Extension", ch.exten), ("Application", ch.application), ("AppData", ch.data))
+    return Event("Newexten", "dialplan", ch.snapshot() + ran)
+
+
+def new_callerid(ch: Channel) -> Event:
+    shown = _lines(("CID-CallingPres", "0 (Presentation Allowed, Not Screened)"))
+    return Event("NewCallerid", "call", ch.snapshot() + shown)
+
+
+def new_connected_line(ch: Channel) -> Event:
+    return Event("NewConnectedLine", "call", ch.snapshot())
+
+
+def new_account(ch: Channel, old: str) -> Event:
+    return Event("NewAccountCode", "call", ch.snapshot() + _lines(("OldAccountCode", old)))
+
+
+def varset(ch: Channel, name: str, value: str) -> Event:
+    return Event("VarSet", "dialplan", ch.snapshot() + _lines(("Variable", name), ("Value", value)))
+
+
+def local_bridge(one: Channel, two: Channel) -> Event:
+    where = _lines(
+        ("Context", two.context), ("Exten", two.exten), ("LocalOptimization", "Yes" if two.optimise else "No")
+    )
+    return Event("LocalBridge", "call", one.snapshot("LocalOne") + two.snapshot("LocalTwo") + where)
+
+
+def dial(name: str, caller: Channel | None, called: Channel, *rest: Pair) -> Event:
+    """DialBegin, DialState or DialEnd; an Originate has no dialling channel."""
+    who = caller.snapshot() if caller is not None else ""
+    return Event(name, "call", who + called.snapshot("Dest") + _lines(*rest))
+
+
+def _tech_cause(ch: Channel) -> str:
+    return "" if ch.tech_cause is None else _lines(("TechCause", str(ch.tech_cause)))
+
+
+def hangup_request(ch: Channel, cause: int) -> Event:
+    """The other side or the network hangs up."""
+    return Event("HangupRequest", "call", ch.snapshot() + _lines(("Cause", str(cause))) + _tech_cause(ch))
+
+
+def soft_hangup_request(ch: Channel) -> Event:
+    """A dialplan ends. Its Cause is a flag, not a Q.850 cause: always 16 in the recorded streams."""
+    return Event("SoftHangupRequest", "call", ch.snapshot() + _lines(("Cause", "16")))
+
+
+def hangup(ch: Channel) -> Event:
+    cause = _lines(("Cause", str(ch.cause)), ("Cause-txt", CAUSES.get(ch.cause, CAUSES[0])))
+    return Event("Hangup", "call", ch.snapshot() + cause + _tech_cause(ch))
+
+
+def device_state(device: str, state: str) -> Event:
+    return Event("DeviceStateChange", "call", _lines(("Device", device), ("State", state)))
+
+
+def _bridge(bridge: Bridge) -> str:
+    return _lines(
+        ("BridgeUniqueid", bridge.uniqueid),
+        ("BridgeType", "basic"),
+        ("BridgeTechnology", "simple_bridge"),
+        ("BridgeCreator", UNKNOWN),
+        ("BridgeName", UNKNOWN),
+        ("BridgeNumChannels", str(len(bridge.members))),
+        ("BridgeVideoSourceMode", "none"),
+    )
+
+
+def bridge(name: str, which: Bridge) -> Event:
+    """BridgeCreate or BridgeDestroy."""
+    return Event(name, "call", _bridge(which))
+
+
+def bridge_member(name: str, which: Bridge, ch: Channel, swap: str = "") -> Event:
+    """BridgeEnter or BridgeLeave; `swap` is the Uniqueid of the channel whose place is taken."""
+    swapped = _lines(("SwapUniqueid", swap)) if swap else ""
+    return Event(name, "call", _bridge(which) + ch.snapshot() + swapped)
+
+
+def optimization_begin(one: Channel, two: Channel, source: Channel) -> Event:
+    rest = _lines(("DestUniqueId", two.uniqueid), ("Id", "0"))
+    pair = one.snapshot("LocalOne") + two.snapshot("LocalTwo")
+    return Event("LocalOptimizationBegin", "call", pair + source.snapshot("Source") + rest)
+
+
+def optimization_end(one: Channel, two: Channel) -> Event:
+    """`Success: No` is what 22.10.1 was recorded to say of an optimisation that succeeded."""
+    pair = one.snapshot("LocalOne") + two.snapshot("LocalTwo")
+    return Event("LocalOptimizationEnd", "call", pair + _lines(("Success", "No"), ("Id", "0")))
+
+
+def originate_response(*pairs: Pair) -> Event:
+    return Event("OriginateResponse", "call", _lines(*pairs))
+
+
+def user_event(lines: str) -> Event:
+    return Event("UserEvent", "user", lines)
+
+
+def fully_booted(uptime: int) -> Event:
+    said = (("Uptime", str(uptime)), ("LastReload", str(uptime)), ("Status", "Fully Booted"))
+    return Event("FullyBooted", "system", _lines(*said))
+
+
+def shutdown(restart: bool) -> Event:
+    return Event("Shutdown", "system", _lines(("Shutdown", "Cleanly"), ("Restart", str(restart))))
+
+
+def _when(moment: float) -> str:
+    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
+def _security(severity: str, now: float) -> tuple[Pair, ...]:
+    return (("EventTV", _when(now)), ("Severity", severity), ("Service", "AMI"), ("EventVersion", "1"))
+
+
+def successful_auth(account: str, session: str, addresses: tuple[str, str], now: float, since: float) -> Event:
+    """Someone logged in. `addresses` are the local and the remote one as `host/port`, times Unix seconds."""
+    body = _lines(
+        *_security("Informational", now),
+        ("AccountID", account),
+        ("SessionID", session),
+        ("LocalAddress", f"IPV4/TCP/{addresses[0]}"),
+        ("RemoteAddress", f"IPV4/TCP/{addresses[1]}"),
+        ("UsingPassword", "0"),
+        ("SessionTV", _when(since)),
+    )
+    return Event("SuccessfulAuth", "security", body)
+
+
+def request_bad_format(
+    account: str, session: str, addresses: tuple[str, str], now: float, since: float, action: str
+) -> Event:
+    """A logged-in session sent an action that does not exist, or none at all (`NONE`)."""
+    body = _lines(
+        *_security("Error", now),
+        ("SessionID", session),
+        ("LocalAddress", f"IPV4/TCP/{addresses[0]}"),
+        ("RemoteAddress", f"IPV4/TCP/{addresses[1]}"),
+        ("RequestType", f"Action: {action}"),
+        ("SessionTV", _when(since)),
+        ("AccountID", account),
+    )
+    return Event("RequestBadFormat", "security", body)

@@ -1,0 +1,223 @@
+"""The exchange: which channels exist, how they come, change and go, and that everybody is told.
+
+All of it runs in one event loop without awaiting, so that a change and its events are one step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+
+from acqs_core.simulator import bridge, events
+from acqs_core.simulator.channel import Channel, Party, Signal, State
+from acqs_core.simulator.dialplan import Dialplan
+
+Publish = Callable[[events.Event], None]
+
+
+class Exchange:
+    """Channels and what runs on them. `speed` divides every time; `random` decides what Asterisk leaves open."""
+
+    def __init__(self, publish: Publish, dialplan: Dialplan, *, speed: float, disorder: float, seed: int) -> None:
+        self.publish = publish
+        self.dialplan = dialplan
+        self.speed = speed
+        self.disorder = disorder
+        self.random = random.Random(seed)
+        self.channels: dict[str, Channel] = {}
+        self.calls = 0
+        self.on_idle: Callable[[], None] = lambda: None
+        self.failures: list[Exception] = []
+        self._ids: dict[str, Channel] = {}
+        self._names = Counter[str]()
+        self._pairs = Counter[str]()
+        self._states: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        """Run `work` as a task that `stop` will end."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        failure = None if task.cancelled() else task.exception()
+        if isinstance(failure, Exception):
+            self.failures.append(failure)
+
+    async def stop(self) -> None:
+        """End every call without a word, as a crash would, and wait until no task is left."""
+        for ch in self.channels.values():
+            ch.gone = ch.hanging = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        publish, self.publish = self.publish, lambda event: None  # what a cancelled bridge would say of its end
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.publish = publish
+        self.channels.clear()
+        self._ids.clear()
+        self._pairs.clear()
+        self._states.clear()
+        self.on_idle()
+
+    async def pause(self, ch: Channel, seconds: float | None) -> None:
+        """Wait `seconds` of the dialplan's time (for ever if None), or until the channel is woken.
+
+        Raises HungUp and Redirected.
+        """
+        ch.check()
+        loop = asyncio.get_running_loop()
+        ch.waiter = waiter = loop.create_future()
+        timer = None
+        if seconds is not None:
+            timer = loop.call_later(seconds / self.speed, ch.wake)
+        try:
+            await waiter
+        finally:
+            ch.waiter = None
+            if timer is not None:
+                timer.cancel()
+        ch.check()
+
+    # Coming
+
+    def find(self, text: str) -> Channel | None:
+        """A living channel by its name (any case) or its Uniqueid, as Hangup, Redirect and Status take it."""
+        return self.channels.get(text.lower()) or self._ids.get(text)
+
+    def is_live(self, uniqueid: str) -> bool:
+        return uniqueid in self._ids
+
+    def create_local(
+        self, target: str, *, uniqueid: str = "", other_id: str = "", linkedid: str = ""
+    ) -> tuple[Channel, Channel]:
+        """Both halves of `Local/<target>`, `target` being EXTEN@CONTEXT and perhaps `/n`."""
+        where, _, options = target.partition("/")
+        exten, _, context = where.partition("@")
+        context = context or "default"
+        device = f"Local/{exten}@{context}"
+        base = f"{device}-{self._names['Local']:08x}"
+        self._names["Local"] += 1
+        one_id = uniqueid or self._new_id()
+        two_id = other_id or (f"{uniqueid};2" if uniqueid else self._new_id())
+        linkedid = linkedid or one_id
+        one = self._add(base + ";1", one_id, linkedid, context, exten, device)
+        two = self._add(base + ";2", two_id, linkedid, context, exten, device, State.RING)
+        one.peer, two.peer = two, one
+        one.optimise = two.optimise = "n" not in options
+        self._pairs[device] += 1
+        return one, two
+
+    def create_phone(self, name: str, *, uniqueid: str = "", linkedid: str = "") -> Channel:
+        """A channel towards `PJSIP/<name>`."""
+        device = f"PJSIP/{name}"
+        full = f"{device}-{self._names['PJSIP']:08x}"
+        self._names["PJSIP"] += 1
+        own_id = uniqueid or self._new_id()
+        return self._add(full, own_id, linkedid or own_id, "default", "s", device)
+
+    def _new_id(self) -> str:
+        number = self._names["Uniqueid"]
+        self._names["Uniqueid"] += 1
+        return f"{int(time.time())}.{number}"
+
+    def _add(
+        self, name: str, uniqueid: str, linkedid: str, context: str, exten: str, device: str, state: State = State.DOWN
+    ) -> Channel:
+        ch = Channel(name, uniqueid, linkedid, context, exten, device, time.time(), state)
+        self.channels[name.lower()] = ch
+        self._ids[uniqueid] = ch
+        self.publish(events.newchannel(ch))
+        return ch
+
+    # Changing
+
+    def set_state(self, ch: Channel, state: State) -> None:
+        ch.state = state
+        self.publish(events.newstate(ch))
+        self._device_changed(ch)
+
+    def set_variable(self, ch: Channel, name: str, value: str) -> None:
+        ch.variables[name] = value
+        self.publish(events.varset(ch, name, value))
+
+    def set_account(self, ch: Channel, account: str) -> None:
+        if account and account != ch.account:
+            old, ch.account = ch.account, account
+            self.publish(events.new_account(ch, old))
+
+    def set_caller(self, ch: Channel, caller: Party) -> None:
+        if caller:
+            ch.caller = caller
+            self.publish(events.new_callerid(ch))
+
+    def set_connected(self, ch: Channel, connected: Party) -> None:
+        if connected:
+            ch.connected = connected
+            self.publish(events.new_connected_line(ch))
+
+    def answer(self, ch: Channel) -> None:
+        """The channel goes up, and whoever dials it hears so."""
+        self.set_state(ch, State.UP)
+        ch.signal(Signal.ANSWER)
+
+    # Going
+
+    def request_hangup(self, ch: Channel, cause: int = 0) -> None:
+        """Ask a channel to go; what runs on it ends first. A cause of 0 leaves the one it has."""
+        if ch.hanging:
+            return
+        ch.hanging = True
+        ch.cause = cause or ch.cause
+        ch.wake()
+        if ch.inbox is not None:
+            ch.inbox.put_nowait(Signal.HANGUP)
+        elif not ch.runs:
+            # A bridge notices a hangup later than a dialplan does, and a dialplan is told in the next turn of the loop.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self.finish, ch)
+
+    def finish(self, ch: Channel) -> None:
+        """The channel goes: out of its bridge, its Local half told, Hangup sent."""
+        if ch.gone:
+            return
+        ch.gone = ch.hanging = True
+        bridge.leave(self, ch)
+        if ch.phone is not None:
+            ch.phone.cancel()
+        if ch.peer is not None and not ch.peer.gone:
+            self.publish(events.hangup_request(ch.peer, ch.cause))
+            self.request_hangup(ch.peer, ch.cause)
+        self.remove(ch)
+
+    def remove(self, ch: Channel) -> None:
+        """The last of it: the Hangup event, and nobody finds it any more."""
+        ch.gone = ch.hanging = True
+        self.publish(events.hangup(ch))
+        self.channels.pop(ch.name.lower(), None)
+        self._ids.pop(ch.uniqueid, None)
+        if ch.is_local and ch.peer is not None and not ch.peer.gone:
+            self._pairs[ch.device] -= 1
+            if not self._pairs[ch.device]:
+                del self._pairs[ch.device]
+        self._device_changed(ch)
+        if not self.channels:
+            self.on_idle()
+
+    def _device_changed(self, ch: Channel) -> None:
+        """Tell of a device's state: of a Local one every time (Asterisk caches none), of a phone when it changes."""
+        if ch.is_local:
+            exists = self.dialplan.steps(*reversed(ch.device.removeprefix("Local/").split("@", 1)))
+            used = "INUSE" if self._pairs[ch.device] > 0 else "NOT_INUSE"
+            self.publish(events.device_state(ch.device, used if exists else "INVALID"))
+            return
+        state = "NOT_INUSE" if ch.gone else {State.RINGING: "RINGING", State.UP: "INUSE"}.get(ch.state, "NOT_INUSE")
+        if state != self._states.get(ch.device, "NOT_INUSE"):
+            self._states[ch.device] = state
+            self.publish(events.device_state(ch.device, state))
