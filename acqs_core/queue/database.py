@@ -40,6 +40,9 @@ DEADLOCK_TRIES = 6
 WAIT_TRIES = 2
 """The same for a lock wait, which has waited its time already."""
 
+RECYCLE = 45
+"""Seconds after which a connection is made anew, so that a server's wait_timeout of a minute cuts none of ours."""
+
 _DEADLOCK, _LOCK_WAIT_TIMEOUT = 1213, 1205
 _AWAY = frozenset({
     1040, 1042, 1043, 1053, 1077, 1079, 1080, 1129, 1158, 1159, 1160, 1161, 1184, 1203, 1290, 1317, 1836, 1927, 1969,
@@ -67,7 +70,7 @@ class Database:
         parsed = _parse(url)
         self.words: Dialect = SQLITE if parsed.get_backend_name() == "sqlite" else MYSQL
         self.dialect: str = self.words.name
-        self.shown: str = parsed.render_as_string(hide_password=True)
+        self.shown: str = parsed.render_as_string(hide_password=True).replace("+pymysql", "").replace("+pysqlite", "")
         self._engine = _engine(parsed, pool_size)
         self._layout: layout.Layout | None = None
 
@@ -163,7 +166,7 @@ def _engine(url: URL, pool_size: int) -> sa.Engine:
         "init_command": _SESSION,
     }
     try:
-        return sa.create_engine(url, connect_args=arguments, pool_recycle=600, **common)
+        return sa.create_engine(url, connect_args=arguments, pool_recycle=RECYCLE, **common)
     except (exc.ArgumentError, TypeError, ValueError) as error:
         raise SettingsError(f"queue.url {url.render_as_string(hide_password=True)} is not usable: {error}") from None
 

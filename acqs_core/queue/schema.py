@@ -1,4 +1,5 @@
-"""Making the tables: `db init` creates what is missing and never alters what is there (design §3)."""
+"""Making the tables and looking at them: `db init` creates what is missing and never alters what is there (design §3),
+`db check` says what is wrong."""
 
 from __future__ import annotations
 
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from acqs_core.queue.check import check
 from acqs_core.queue.database import Database, statement
 from acqs_core.queue.tables import metadata
+
+__all__ = ["check", "creates", "existing", "init"]
 
 _CREATE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 
