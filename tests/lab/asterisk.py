@@ -6,28 +6,22 @@ frozen without touching the others.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.lab import chroot
+from tests.lab import chroot, scratch
 from tests.lab.client import AmiClient
 from tests.lab.config import InstanceConfig, manager_users
 from tests.lab.ports import free_port, free_udp_port
-from tests.lab.processes import Identity, Server
+from tests.lab.processes import Server
 from tests.lab.recorder import Recorder
-
-_ABANDONED_AFTER = 600.0
-"""Seconds after which an instance's directory without its process is taken for a killed run's and removed."""
 
 
 class Asterisk:
@@ -41,9 +35,7 @@ class Asterisk:
                  ami_port: int | None = None, detached: bool = False) -> None:
         self._chroot = chroot.prepare(suite)
         self._detached = detached
-        instances = self._chroot.path / "lab"
-        _sweep(instances)
-        self.directory = Path(tempfile.mkdtemp(prefix="i-", dir=instances))
+        self.directory = scratch.make(self._chroot.path / "lab", "i-")
         self.users = manager_users()
         self.ami_port = ami_port or free_port()
         self.sip_port = free_udp_port()
@@ -65,6 +57,11 @@ class Asterisk:
         """Its log of notices, warnings and errors."""
         return self.directory / "log/messages"
 
+    @property
+    def console(self) -> str:
+        """The command that opens its console in a terminal, for a person (as root)."""
+        return " ".join([*self._inside, "-r"])
+
     def secret(self, username: str) -> str:
         """The secret of a manager user: acqs_send, acqs_listen, admin or call_only."""
         return self.users[username].secret
@@ -72,8 +69,8 @@ class Asterisk:
     def start(self) -> None:
         """Start it and return once it is fully booted. Raises ServerFailed with the end of its log."""
         self.server.start(self._fully_booted)
-        record = {"pid": self.server.identity.pid, "started": self.server.identity.started}
-        (self.directory / "process.json").write_text(json.dumps(record))
+        if self._detached:
+            scratch.give_to(self.directory, self.server.identity)
 
     def stop(self) -> None:
         """End it as an administrator would: calls are hung up, events sent; SIGKILL when that takes over 10 s."""
@@ -148,15 +145,3 @@ class Asterisk:
             return False
         asked = subprocess.run([*self._inside, "-rx", "core waitfullybooted"], capture_output=True, text=True)
         return asked.returncode == 0 and "fully booted" in asked.stdout
-
-
-def _sweep(instances: Path) -> None:
-    """Remove what runs left that were killed before they could clean up."""
-    for directory in instances.glob("i-*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - directory.stat().st_mtime < _ABANDONED_AFTER:
-                continue
-            record = directory / "process.json"
-            if record.exists() and Identity(**json.loads(record.read_text())).alive():
-                continue
-            shutil.rmtree(directory, ignore_errors=True)

@@ -72,7 +72,7 @@ class Recorder:
                              and all(frame[key] == value for key, value in headers.items()), timeout)
 
     def settle(self, timeout: float = 10.0) -> None:
-        """Return once every event Asterisk queued before now is recorded: a mark of our own came through behind them."""
+        """Return once every event Asterisk queued before now is recorded: a mark of its own came behind them."""
         mark = f"{id(self):x}-{next(self._marks)}"
         self._session.write("UserEvent", f"mark-{mark}", UserEvent="LabMark", Mark=mark)
         self.wait_for_event("UserEvent", timeout, Mark=mark)

@@ -1,0 +1,102 @@
+"""The lab as pytest fixtures: a test names the real part it needs and gets it running, or is skipped with the reason.
+
+In `ACQS_REQUIRE` (e.g. `mariadb,asterisk`, for CI) stand the parts that must be there: without them a test fails
+instead of being skipped, so that a green run cannot be one that tested nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import pytest
+
+from tests.lab import chroot, debian, mariadb
+from tests.lab.asterisk import Asterisk
+from tests.lab.errors import LabUnavailable
+from tests.lab.mariadb import MariaDB
+from tests.lab.session import Lab
+from tests.lab.sipp import Phones
+
+Part = TypeVar("Part")
+
+_VERSIONS = pytest.StashKey[dict[str, str]]()
+
+
+def obtain(name: str, make: Callable[[], Part]) -> Part:
+    """The part, or the end of the test: skipped, or failed when ACQS_REQUIRE lists `name`."""
+    try:
+        return make()
+    except LabUnavailable as reason:
+        required = os.environ.get("ACQS_REQUIRE", "").replace(",", " ").split()
+        if name in required:
+            pytest.fail(f"{name} is required by ACQS_REQUIRE: {reason}", pytrace=False)
+        pytest.skip(f"no {name} here: {reason}")
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
+    """The parts of this run, ended with it."""
+    parts = Lab()
+    try:
+        yield parts
+    finally:
+        pytestconfig.stash[_VERSIONS] = parts.versions()
+        parts.dispose()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(lab: Lab) -> MariaDB:
+    """A running MariaDB in VICIdial's non-strict mode. Use `fresh_database()` for a database of one's own."""
+    return obtain("mariadb", lab.mariadb)
+
+
+@pytest.fixture(scope="session")
+def asterisk(lab: Lab) -> Asterisk:
+    """A running Asterisk. A test that stops it must start it again, or use `quiet_asterisk`."""
+    return obtain("asterisk", lab.asterisk)
+
+
+@pytest.fixture
+def quiet_asterisk(lab: Lab, asterisk: Asterisk) -> Iterator[Asterisk]:
+    """The running Asterisk, without a call before this test and after it; started again when a test stopped it."""
+    lab.asterisk().hang_up_all()
+    yield asterisk
+    lab.asterisk().hang_up_all()
+
+
+@pytest.fixture(scope="session")
+def phones(lab: Lab) -> Phones:
+    """The running SIP phones: `PJSIP/<name>` in Asterisk, with the names of sipp.SCENARIOS. Part of `asterisk`."""
+    return obtain("asterisk", lab.phones)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install and build before the first test begins, outside its time limit and with progress to be seen."""
+    if session.config.option.collectonly:
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    steps: dict[str, Callable[[], object]] = {
+        "mariadb_server": lambda: debian.install(mariadb.NEEDED),
+        "asterisk": chroot.prepare,
+        "phones": lambda: debian.install(["sipp"]),
+    }
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    shown = capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext()
+    with shown:
+        for name, prepare in steps.items():
+            if name in wanted:
+                # The fixture meets the same refusal and skips or fails its test with it.
+                with contextlib.suppress(LabUnavailable):
+                    prepare()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which real versions this run was judged by."""
+    versions = config.stash.get(_VERSIONS, {})
+    if versions:
+        used = ", ".join(f"{name} {version}" for name, version in versions.items())
+        terminalreporter.write_line(f"lab: {used}")
