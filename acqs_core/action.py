@@ -65,7 +65,7 @@ TELLING = {
     Outcome.CONGESTION: 2,
 }
 """How much an outcome tells; one that is not named here tells all (3). What is learnt of a call comes piecemeal and in
-any order, from the answer and from the events: an outcome gives way to one that tells as much or more, never to less."""
+any order, from the answer and from the events: an outcome gives way to one that tells as much or more, never less."""
 
 
 def tells_all(outcome: Outcome | None) -> bool:
@@ -126,11 +126,14 @@ class Message:
 
 
 def header(lines: Iterable[str], name: str) -> str | None:
-    """The value of the first header line called `name` (any case), stripped; None when there is none."""
+    """The value of the first header line called `name` (any case), stripped; None when there is none.
+
+    The colon must follow the name at once, as it must for Asterisk: a row whose line reads `Async : true` has no Async.
+    """
     wanted = name.lower()
     for line in lines:
         key, colon, value = line.partition(":")
-        if colon and key.strip().lower() == wanted:
+        if colon and key.lower() == wanted:
             return value.strip()
     return None
 
@@ -152,7 +155,7 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     if not name:
         raise ActionInvalid("the row has no action name; put an AMI action such as Originate in its action column")
     lines = [line for line in row.lines if line.strip()]
-    for line in (row.action, *lines):
+    for line in (f"Action: {row.action}", *lines):
         _refuse_unsendable(line)
     own_id = header(lines, "ActionID") or None
     if own_id is not None and not (0 < len(own_id) <= MAX_ACTION_ID and own_id.isascii()):
@@ -161,12 +164,13 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     out = [f"Action: {name}"]
     if own_id is None:
         out.append(f"ActionID: {action_id}")
+    originates = name.lower() == "originate"
+    if originates and with_channel_id and not header(lines, "ChannelId"):
+        # Before the row's own lines: Asterisk takes the first of a name, and a row may bring an empty one.
+        out.append(f"ChannelId: {channel_id(row.man_id)}")
     out.extend(lines)
-    if name.lower() == "originate":
-        if header(lines, "Async") is None:
-            out.append("Async: true")
-        if with_channel_id and header(lines, "ChannelId") is None:
-            out.append(f"ChannelId: {channel_id(row.man_id)}")
+    if originates and header(lines, "Async") is None:
+        out.append("Async: true")
     if len(out) > MAX_HEADERS:
         raise ActionInvalid(f"it has {len(out)} headers, Asterisk takes {MAX_HEADERS}; leave some out")
     return Message(name, action_id, tuple(out))
@@ -180,7 +184,8 @@ def _refuse_unsendable(line: str) -> None:
     try:
         size = len(line.encode())
     except UnicodeEncodeError:
-        raise ActionInvalid(f"{line[:40]!r} holds a lone surrogate that UTF-8 cannot carry; remove it") from None
+        name = line.partition(":")[0][:40]  # not the value: it may be a secret
+        raise ActionInvalid(f"{name!r} holds a lone surrogate that UTF-8 cannot carry; remove it") from None
     if size > MAX_LINE_BYTES:
         raise ActionInvalid(
             f"{line.partition(':')[0][:40]!r} is {size} bytes long, a line may have {MAX_LINE_BYTES}; shorten it"

@@ -25,7 +25,7 @@ class Transmission(Action):  # type: ignore[misc]
     """
 
     def __init__(self, payload: bytes, action_id: str, timeout: float, *, many: bool = False) -> None:
-        _refuse_unless_one_action(payload)
+        refuse_unless_one_action(payload)
         name = decode(payload.partition(EOL)[0].partition(b":")[2]).strip()
         # Not super().__init__: hundreds of these are made a second, and its general dict is the dearest part.
         self._store = {"action": ("Action", name), "actionid": ("ActionID", action_id)}
@@ -83,7 +83,7 @@ class Transmission(Action):  # type: ignore[misc]
         return f"<Transmission {self.name} {self.key}>"
 
 
-def _refuse_unless_one_action(payload: bytes) -> None:
+def refuse_unless_one_action(payload: bytes) -> None:
     """The last gate before the socket: whoever composed these bytes, they are one action."""
     lines = payload.count(EOL)
     if (

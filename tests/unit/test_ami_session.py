@@ -195,6 +195,17 @@ def test_an_endpoint_does_not_show_its_secret() -> None:
     assert "hush" not in repr(Endpoint("h", 1, "u", "hush"))
 
 
+async def test_the_limits_of_opening_do_not_hold_for_the_open_session() -> None:
+    async def slow(peer: Peer, action: Received) -> None:
+        await asyncio.sleep(0.3)
+        await peer.respond(action)
+
+    async with AmiServer(slow) as server:
+        session = await Session.open(server.endpoint(connect_timeout=0.2, banner_timeout=0.2, login_timeout=0.2))
+        assert (await session.perform(*ping("p"), 5)).success
+        await session.logoff()
+
+
 # Performing
 
 
@@ -471,15 +482,23 @@ async def test_a_list_that_is_refused_says_what_asterisk_said() -> None:
         await session.logoff()
 
 
-async def test_a_list_that_does_not_end_times_out() -> None:
+async def test_a_list_that_does_not_end_times_out_and_what_comes_late_is_an_event_like_any_other() -> None:
+    heard: list[str] = []
+
     async def endless(peer: Peer, action: Received) -> None:
+        if action.action == "Ping":
+            late = f"Event: CoreShowChannel\r\nActionID: {peer.received[1]['ActionID']}\r\nLate: yes"
+            await peer.say(late.encode())
         await peer.respond(action, "Success", "EventList: start")
         await peer.say(f"Event: CoreShowChannel\r\nActionID: {action['ActionID']}".encode())
 
     async with AmiServer(endless) as server:
-        session = await Session.open(server.endpoint())
+        session = await Session.open(server.endpoint(), on_event=lambda event: heard.append(event.get("Late")))
         with pytest.raises(ResponseTimeout):
             await session.ask_list("CoreShowChannels", timeout=0.1)
+        assert heard == []
+        await session.ask("Ping")
+        assert heard[:1] == ["yes"]
         session.abort()
 
 
@@ -595,6 +614,20 @@ async def test_leaving_a_peer_that_does_not_let_go_takes_no_longer_than_the_time
         await session.logoff(timeout=0.1)
         assert 0.05 < time.monotonic() - begun < 2
         assert await session.closed() is None
+
+
+async def test_leaving_that_is_cancelled_closes_at_once() -> None:
+    async def deaf(peer: Peer, action: Received) -> None:
+        if action.action == "Login":
+            await polite(peer, action)
+
+    async with AmiServer(deaf, rude=True) as server:
+        session = await Session.open(server.endpoint())
+        leaving = asyncio.create_task(session.logoff(timeout=60))
+        await server.until(lambda s: s.received[-1].action == "Logoff")
+        leaving.cancel()
+        assert await asyncio.wait_for(session.closed(), 2) is None
+        assert leaving.cancelled()
 
 
 async def test_leaving_twice_or_after_the_end_is_no_error() -> None:
