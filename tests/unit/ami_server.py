@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+import pytest
+
 from acqs_core.ami.session import Endpoint
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
@@ -149,3 +151,20 @@ class AmiServer:
 
 async def silent(peer: Peer, action: Received) -> None:
     """Never answer."""
+
+
+def ping(action_id: str) -> tuple[bytes, str]:
+    """The two arguments of `perform` for a Ping."""
+    return f"Action: Ping\r\nActionID: {action_id}\r\n\r\n".encode(), action_id
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def both_loops(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """The programs run on uvloop, which calls a protocol in another order than asyncio's own loop does.
+
+    A test module uses it as its `event_loop_policy`.
+    """
+    if request.param == "asyncio":
+        return asyncio.DefaultEventLoopPolicy()
+    policy: asyncio.AbstractEventLoopPolicy = pytest.importorskip("uvloop").EventLoopPolicy()
+    return policy
