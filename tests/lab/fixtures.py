@@ -22,7 +22,7 @@ from tests.lab.sipp import Phones
 
 Part = TypeVar("Part")
 
-_VERSIONS = pytest.StashKey[dict[str, str]]()
+_VERSIONS = pytest.StashKey[list[str]]()
 
 
 def obtain(name: str, make: Callable[[], Part]) -> Part:
@@ -59,6 +59,12 @@ def asterisk(lab: Lab) -> Asterisk:
     return obtain("asterisk", lab.asterisk)
 
 
+@pytest.fixture(scope="session")
+def asterisk_16(lab: Lab) -> Asterisk:
+    """A running Asterisk 16, for what was different then. Part `asterisk16` of ACQS_REQUIRE."""
+    return obtain("asterisk16", lambda: lab.asterisk("bullseye"))
+
+
 @pytest.fixture
 def quiet_asterisk(lab: Lab, asterisk: Asterisk) -> Iterator[Asterisk]:
     """The running Asterisk, without a call before this test and after it; started again when a test stopped it."""
@@ -82,6 +88,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     steps: dict[str, Callable[[], object]] = {
         "mariadb_server": lambda: debian.install(mariadb.NEEDED),
         "asterisk": chroot.prepare,
+        "asterisk_16": lambda: chroot.prepare("bullseye"),
         "phones": lambda: debian.install(["sipp"]),
     }
     capture = session.config.pluginmanager.getplugin("capturemanager")
@@ -96,7 +103,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which real versions this run was judged by."""
-    versions = config.stash.get(_VERSIONS, {})
+    versions = config.stash.get(_VERSIONS, [])
     if versions:
-        used = ", ".join(f"{name} {version}" for name, version in versions.items())
-        terminalreporter.write_line(f"lab: {used}")
+        terminalreporter.write_line(f"lab: {', '.join(versions)}")

@@ -147,8 +147,12 @@ class Server:
             self._reap(10.0)
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers, as with a hung server."""
+        """SIGSTOP: connections stay open and nothing answers, as with a hung server. Returns once every thread stands.
+
+        Without that wait a thread may still answer what is asked right after: the signal only begins the stop.
+        """
         os.killpg(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """SIGCONT after `freeze`."""

@@ -9,19 +9,18 @@ from tests.lab.sipp import Phones
 
 
 class Lab:
-    """One MariaDB, one Asterisk and its phones, lazily.
+    """One MariaDB, one Asterisk of each Debian release asked for, and the phones they share, lazily.
 
-    `suite` is the Debian release of the Asterisk; `detached` leaves all of them running when this process ends.
+    `detached` leaves all of them running when this process ends.
 
     Every method raises LabUnavailable where this machine cannot have the part, and ServerFailed when it does not start.
     """
 
-    def __init__(self, *, suite: str = "sid", detached: bool = False) -> None:
-        self._suite = suite
+    def __init__(self, *, detached: bool = False) -> None:
         self._detached = detached
         self._mariadb: MariaDB | None = None
         self._phones: Phones | None = None
-        self._asterisk: Asterisk | None = None
+        self._asterisks: dict[str, Asterisk] = {}
 
     def mariadb(self) -> MariaDB:
         """The database server, running."""
@@ -38,29 +37,35 @@ class Lab:
             phones.start()
         return phones
 
-    def asterisk(self) -> Asterisk:
-        """The Asterisk, running; its endpoints lead to the phones, whether or not those are started yet."""
-        if self._asterisk is None:
+    def asterisk(self, suite: str = "sid") -> Asterisk:
+        """The Asterisk of a Debian release, running; its endpoints lead to the phones, whether or not those run yet."""
+        if suite not in self._asterisks:
             try:
                 ports = self._made_phones().ports
             except LabUnavailable:
                 ports = {}  # without SIPp the Local channels still serve; whoever asks for phones is told why not
-            self._asterisk = Asterisk(suite=self._suite, phones=ports, detached=self._detached)
-        if not self._asterisk.server.running:
-            self._asterisk.start()
-        return self._asterisk
+            self._asterisks[suite] = Asterisk(suite=suite, phones=ports, detached=self._detached)
+        asterisk = self._asterisks[suite]
+        if not asterisk.server.running:
+            asterisk.start()
+        return asterisk
 
-    def versions(self) -> dict[str, str]:
-        """Version by name of the parts made so far, for the report of a run."""
-        parts = {"MariaDB": self._mariadb, "Asterisk": self._asterisk, "SIPp": self._phones}
-        return {name: part.version for name, part in parts.items() if part is not None}
+    def versions(self) -> list[str]:
+        """Name and version of the parts made so far, for the report of a run."""
+        said = [f"Asterisk {asterisk.version}" for asterisk in self._asterisks.values()]
+        if self._mariadb is not None:
+            said.append(f"MariaDB {self._mariadb.version}")
+        if self._phones is not None:
+            said.append(f"SIPp {self._phones.version}")
+        return said
 
     def dispose(self) -> None:
         """End every part and remove what it left."""
-        for part in (self._phones, self._asterisk, self._mariadb):
+        for part in (self._phones, *self._asterisks.values(), self._mariadb):
             if part is not None:
                 part.dispose()
-        self._mariadb = self._phones = self._asterisk = None
+        self._mariadb = self._phones = None
+        self._asterisks = {}
 
     def _made_phones(self) -> Phones:
         if self._phones is None:

@@ -39,8 +39,8 @@ def up(state: Path, *, suite: str = "sid") -> str:
         if record is not None:
             _end(record, state)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _ended_on_failure(Lab(detached=True, suite=suite)) as lab:
-            record = _start(lab, state)
+        with _ended_on_failure(Lab(detached=True)) as lab:
+            record = _start(lab, state, suite)
             record.save(state)
         return record.told
 
@@ -84,12 +84,12 @@ def _ended_on_failure(lab: Lab) -> Iterator[Lab]:
         raise
 
 
-def _start(lab: Lab, state: Path) -> _Record:
+def _start(lab: Lab, state: Path, suite: str) -> _Record:
     with step("starting MariaDB"):
         database = lab.mariadb()
         database.create_database(_DATABASE)
     with step("starting the phones and Asterisk"):
-        phones, asterisk = lab.phones(), lab.asterisk()
+        phones, asterisk = lab.phones(), lab.asterisk(suite)
     settings = state / "acqs.toml"
     _write_private(settings, f"""\
 # Written by `python -m tests.lab up`. The secrets are drawn anew each time.

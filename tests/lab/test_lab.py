@@ -132,6 +132,20 @@ def test_the_listening_user_is_sent_only_the_events_its_filter_names(
     assert not {frame.event for frame in recorder.events} <= set(LISTENER_EVENTS)
 
 
+def test_an_asterisk_16_filters_by_regex_and_reports_the_same_causes(asterisk_16: Asterisk, phones: Phones) -> None:
+    assert asterisk_16.version.startswith("16.")
+    with (
+        asterisk_16.record() as recorder,
+        Recorder(asterisk_16.ami_port, asterisk_16.secret("acqs_listen"), "acqs_listen") as listening,
+        asterisk_16.connect("acqs_send") as sender,
+    ):
+        sender.originate("PJSIP/busy", "630", ActionID="o-1", ChannelId="c-1")
+        assert recorder.wait_for_event("OriginateResponse", ActionID="o-1")["Reason"] == FAILED
+        listening.wait_for_event("Hangup", Uniqueid="c-1", Cause="17")
+        assert {frame.event for frame in listening.events} <= set(LISTENER_EVENTS)
+        assert not {frame.event for frame in recorder.events} <= set(LISTENER_EVENTS)
+
+
 def test_a_user_without_a_right_is_refused_what_needs_it(asterisk: Asterisk) -> None:
     with asterisk.connect("call_only") as caller:
         assert caller.ask("Command", Command="core show uptime")["Message"] == "Permission denied"
