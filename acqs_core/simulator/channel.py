@@ -38,7 +38,10 @@ class State(enum.IntEnum):
 
     @property
     def words(self) -> str:
-        return self.name.capitalize()
+        return _STATE_WORDS[self]
+
+
+_STATE_WORDS = {state: state.name.capitalize() for state in State}
 
 
 class Signal(enum.Enum):

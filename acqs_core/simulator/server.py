@@ -272,5 +272,5 @@ class Simulator:
 
 
 def _received(request: Request) -> ReceivedAction:
-    pairs = tuple(pair for pair in request.pairs() if pair[0].lower() != "action")
+    pairs = tuple(pair for pair in request.pairs if pair[0].lower() != "action")
     return ReceivedAction(request.get("Action"), request.get("ActionID"), pairs, time.monotonic())

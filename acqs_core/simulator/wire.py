@@ -6,7 +6,7 @@ empty message is answered, a line has at most 1022 bytes and a message at most 1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 INPUT_BUFFER = 1024
 """Bytes of one line with its CRLF that Asterisk can hold; a longer one is thrown away and remembered as an error."""
@@ -23,27 +23,27 @@ Pair = tuple[str, str]
 class Request:
     """One message of a client: its header lines as they came, and the error that Asterisk would answer, if any."""
 
-    __slots__ = ("fault", "lines")
+    __slots__ = ("_first", "fault", "lines", "pairs")
 
     def __init__(self, lines: list[str], fault: str = "") -> None:
         self.lines = lines
         self.fault = fault
+        split = (line.partition(":") for line in lines)
+        self.pairs = tuple((key, value.lstrip(" \t")) for key, colon, value in split if colon)
+        """Header names and values in order; a line without a colon is no header."""
+        self._first: dict[str, str] = {}
+        for key, value in self.pairs:
+            if value:
+                self._first.setdefault(key.lower(), value)
 
     def get(self, name: str) -> str:
         """The first value of a header (any case) that is not empty; leading blanks skipped, trailing ones kept."""
-        return next(iter(self.all(name)), "")
+        return self._first.get(name.lower(), "")
 
     def all(self, name: str) -> list[str]:
         """Every value of a header that is not empty, in order."""
         wanted = name.lower()
-        return [value for key, value in self.pairs() if value and key.lower() == wanted]
-
-    def pairs(self) -> Iterator[Pair]:
-        """Header names and values; a line without a colon is no header."""
-        for line in self.lines:
-            key, colon, value = line.partition(":")
-            if colon:
-                yield key, value.lstrip(" \t")
+        return [value for key, value in self.pairs if value and key.lower() == wanted]
 
 
 class Reader:
