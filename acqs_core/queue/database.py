@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from acqs_core.errors import QueueError, QueueUnavailable, SchemaMissing, SettingsError
 from acqs_core.queue import layout
 from acqs_core.queue.dialect import MYSQL, SQLITE, Dialect
+from acqs_core.queue.fence import Fence
 
 T = TypeVar("T")
 
@@ -73,6 +74,7 @@ class Database:
         self.shown: str = parsed.render_as_string(hide_password=True).replace("+pymysql", "").replace("+pysqlite", "")
         self._engine = _engine(parsed, pool_size)
         self._layout: layout.Layout | None = None
+        self._fence = Fence()
 
     def __repr__(self) -> str:
         return f"Database({self.shown!r})"
@@ -86,7 +88,7 @@ class Database:
         for attempt in itertools.count(1):
             try:
                 with self._engine.connect() as connection:
-                    return work(connection)
+                    return self._fenced(connection, work)
             except exc.DBAPIError as error:
                 if attempt >= _tries(error):
                     raise self._explained(error) from error
@@ -94,6 +96,18 @@ class Database:
             except exc.TimeoutError as error:
                 raise QueueUnavailable(f"{self.shown}: no connection became free within {POOL_WAIT:g} s") from error
         raise AssertionError("unreachable: counting never ends")
+
+    def _fenced(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        if self.dialect != "mysql":
+            return work(connection)
+        session = self._fence.identify(connection)
+        self._fence.settle(connection)
+        try:
+            return work(connection)
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                self._fence.lost(session)
+            raise
 
     def records(self, clause: sa.TextClause, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """`run` one SELECT; its records."""
