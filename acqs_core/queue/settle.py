@@ -72,8 +72,9 @@ class Settlements(Desk):
             sql = (
                 f"UPDATE {TABLE} m JOIN ({moves}) t ON m.man_id = t.man_id SET "
                 "m.status = IF(t.status = '', m.status, t.status), "
-                "m.channel = IF(t.channel = '', m.channel, t.channel), "
-                "m.uniqueid = IF(t.uniqueid = '', m.uniqueid, t.uniqueid) WHERE m.status IN ('SENT', 'UPDATED')"
+                f"m.channel = IF(t.channel = '', {self._as_it_is('channel')}, t.channel), "
+                f"m.uniqueid = IF(t.uniqueid = '', {self._as_it_is('uniqueid')}, t.uniqueid) "
+                "WHERE m.status IN ('SENT', 'UPDATED')"
             )
         else:
             sql = (
@@ -87,6 +88,10 @@ class Settlements(Desk):
             status = t.status.value if t.status else ""
             values += [t.man_id, status, layout.fit("channel", t.channel), layout.fit("uniqueid", t.uniqueid)]
         self._write(sql, values)
+
+    def _as_it_is(self, column: str) -> str:
+        # Beside a `josé` of the batch a bare latin1 column is error 1267, whichever of the two is chosen.
+        return f"CONVERT(m.{column} USING utf8mb4) COLLATE utf8mb4_bin"
 
     def _answer(self, man_ids: Sequence[int]) -> None:
         marks = ", ".join([self._db.words.mark] * len(man_ids))
