@@ -1,0 +1,162 @@
+"""What has become of rows, gathered and written in batches: the one way from the sender and the listener to the table.
+
+While the database is away the latest state of each row is kept and nothing is lost: memory is bounded by the rows in
+flight, not by the events that tell of them (design §6). Only the journal, which is a convenience, has a cap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import logging
+from collections import deque
+from concurrent.futures import Executor
+
+from acqs_core.action import Status, gives_way
+from acqs_core.errors import QueueError, QueueUnavailable
+from acqs_core.queue.store import Store
+from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition
+
+log = logging.getLogger(__name__)
+
+GATHER = 0.005
+"""Seconds that a batch waits for company before it is written."""
+
+MAX_JOURNAL = 50_000
+"""Journal entries kept while the database is away; beyond that the oldest are dropped and counted."""
+
+_BACKOFF_FIRST, _BACKOFF_LONGEST = 0.1, 2.0
+
+
+class Writer:
+    """Gathers transitions, outcomes and journal entries and writes them from a thread."""
+
+    def __init__(self, store: Store, threads: Executor) -> None:
+        self._store = store
+        self._threads = threads
+        self._transitions: dict[int, Transition] = {}
+        self._outcomes: dict[int, OutcomeRecord] = {}
+        self._journal: deque[JournalEntry] = deque()
+        self._something = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self.journal_dropped = 0
+        self.failing: str | None = None
+        """Why the last batch could not be written; None while all is well."""
+
+    def __len__(self) -> int:
+        """Rows and journal entries that wait to be written."""
+        return len(self._transitions) + len(self._outcomes) + len(self._journal)
+
+    def transition(self, new: Transition) -> None:
+        """Remember a row's step; steps of one row are merged, and DEAD is never taken back."""
+        old = self._transitions.get(new.man_id)
+        self._transitions[new.man_id] = new if old is None else _merged(old, new)
+        self._something.set()
+
+    def outcome(self, new: OutcomeRecord) -> None:
+        """Remember what became of a row; a more telling outcome replaces a less telling one."""
+        old = self._outcomes.get(new.man_id)
+        self._outcomes[new.man_id] = new if old is None else _merged_outcome(old, new)
+        self._something.set()
+
+    def journal(self, man_id: int, event: str, detail: str = "", actor: str = "") -> None:
+        """Remember a line of a row's timeline, stamped now."""
+        if len(self._journal) >= MAX_JOURNAL:
+            self._journal.popleft()
+            self.journal_dropped += 1
+        self._journal.append(JournalEntry(man_id, event, detail, actor, dt.datetime.now(dt.UTC)))
+        self._something.set()
+
+    async def run(self) -> None:
+        """Write batches until cancelled."""
+        wait = _BACKOFF_FIRST
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(GATHER)
+            try:
+                await self.flush()
+                wait = _BACKOFF_FIRST
+            except QueueUnavailable as error:
+                if self.failing is None:
+                    log.warning("the database is away, %d changes wait: %s", len(self), error)
+                self.failing = str(error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _BACKOFF_LONGEST)
+
+    async def flush(self) -> None:
+        """Write all that waits, now. Raises QueueUnavailable, and then everything still waits."""
+        async with self._writing:
+            self._something.clear()
+            transitions, self._transitions = self._transitions, {}
+            outcomes, self._outcomes = self._outcomes, {}
+            journal, self._journal = list(self._journal), deque()
+            if not (transitions or outcomes or journal):
+                return
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.run_in_executor(
+                    self._threads, self._write, list(transitions.values()), list(outcomes.values()), journal
+                )
+            except BaseException:
+                self._take_back(transitions, outcomes, journal)
+                raise
+            if self.failing is not None:
+                log.info("the database is back")
+                self.failing = None
+
+    def _take_back(
+        self, transitions: dict[int, Transition], outcomes: dict[int, OutcomeRecord], journal: list[JournalEntry]
+    ) -> None:
+        newer, self._transitions = self._transitions, transitions
+        for one in newer.values():
+            self.transition(one)
+        newer_outcomes, self._outcomes = self._outcomes, outcomes
+        for record in newer_outcomes.values():
+            self.outcome(record)
+        self._journal.extendleft(reversed(journal))
+        self._something.set()
+
+    def _write(self, transitions: list[Transition], outcomes: list[OutcomeRecord], journal: list[JournalEntry]) -> None:
+        """Outcomes before rows: whoever sees a row DEAD finds its outcome there."""
+        try:
+            self._store.record(outcomes, journal)
+            self._store.apply(transitions)
+        except QueueUnavailable:
+            raise
+        except QueueError as error:
+            self._write_singly(transitions, outcomes, journal, error)
+
+    def _write_singly(
+        self,
+        transitions: list[Transition],
+        outcomes: list[OutcomeRecord],
+        journal: list[JournalEntry],
+        error: QueueError,
+    ) -> None:
+        """One row's values must not take the others down with it: write each alone, and say which one was refused."""
+        if len(transitions) + len(outcomes) + len(journal) == 1:
+            log.error("the database refused a change and it is lost: %s %s: %s", transitions, outcomes, error)
+            return
+        for record in outcomes:
+            self._write([], [record], [])
+        for entry in journal:
+            self._write([], [], [entry])
+        for transition in transitions:
+            self._write([transition], [], [])
+
+
+def _merged(old: Transition, new: Transition) -> Transition:
+    status = old.status if old.status is Status.DEAD else (new.status or old.status)
+    newer = new if new.channel or new.uniqueid else old
+    return Transition(new.man_id, status, newer.channel, newer.uniqueid, old.answered or new.answered)
+
+
+def _merged_outcome(old: OutcomeRecord, new: OutcomeRecord) -> OutcomeRecord:
+    values = {
+        field.name: getattr(new, field.name) or getattr(old, field.name) for field in dataclasses.fields(OutcomeRecord)
+    }
+    told, other = (new, old) if gives_way(old.outcome, new.outcome) or old.outcome is None else (old, new)
+    values["outcome"] = told.outcome
+    values["message"] = told.message or other.message
+    return OutcomeRecord(**values)
