@@ -14,22 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from acqs_core.queue.database import Database
     from acqs_core.queue.store import Store
     from acqs_core.settings import Settings
 
 Config = Annotated[
     Path | None,
-    typer.Option(
-        "--config", "-c", metavar="FILE", help="Settings file; else ./acqs.toml or /etc/acqs/acqs.toml."
-    ),
+    typer.Option("--config", "-c", metavar="FILE", help="Settings file; else ./acqs.toml or /etc/acqs/acqs.toml."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-ServerIp = Annotated[
-    str | None, typer.Option("--server-ip", help="Another server_ip than the settings'.")
-]
-Url = Annotated[
-    str | None, typer.Option("--url", help="Another database than [queue] url; ps shows a password here.")
-]
+ServerIp = Annotated[str | None, typer.Option("--server-ip", help="Another server_ip than the settings'.")]
+Url = Annotated[str | None, typer.Option("--url", help="Another database than [queue] url; ps shows a password here.")]
 
 
 def settings(config: Path | None, server_ip: str | None = None, url: str | None = None) -> Settings:
@@ -44,13 +39,18 @@ def settings(config: Path | None, server_ip: str | None = None, url: str | None 
     return load(config, flags=flags)
 
 
+def database(chosen: Settings) -> Database:
+    """The database of one command."""
+    from acqs_core.queue.database import Database
+
+    return Database(chosen.queue.url.get_secret_value(), pool_size=1)
+
+
 def store(chosen: Settings) -> Store:
     """A way to the table for one command."""
-    from acqs_core.queue.database import Database
     from acqs_core.queue.store import Store
 
-    database = Database(chosen.queue.url.get_secret_value(), pool_size=1)
-    return Store(database, chosen.server_ip, serve_blank=chosen.serve_blank)
+    return Store(database(chosen), chosen.server_ip, serve_blank=chosen.serve_blank)
 
 
 def operator() -> str:

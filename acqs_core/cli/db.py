@@ -6,7 +6,7 @@ import dataclasses
 
 import typer
 
-from acqs_core.cli.common import Config, Json, ServerIp, Url, print_json, print_table, settings, store
+from acqs_core.cli.common import Config, Json, ServerIp, Url, database, print_json, print_table, settings
 
 app = typer.Typer(help="Make and check the tables.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ app = typer.Typer(help="Make and check the tables.", no_args_is_help=True)
 def init(config: Config = None, url: Url = None, json: Json = False) -> None:
     from acqs_core.queue import schema
 
-    made = schema.init(store(settings(config, url=url)).db)
+    made = schema.init(database(settings(config, url=url)))
     if json:
         print_json({"created": made})
     else:
@@ -24,10 +24,10 @@ def init(config: Config = None, url: Url = None, json: Json = False) -> None:
 
 @app.command("check", help="Say what is wrong with the database and how to mend it. Exit 1 when there is an error.")
 def check(config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False) -> None:
-    from acqs_core.queue import schema
+    from acqs_core.queue.check import check as findings_of
 
     chosen = settings(config, server_ip, url)
-    findings = schema.check(store(chosen).db, chosen.server_ip)
+    findings = findings_of(database(chosen), chosen.server_ip)
     if json:
         print_json([dataclasses.asdict(finding) for finding in findings])
     else:

@@ -17,14 +17,10 @@ app = typer.Typer(help="Insert a test action as a NEW row.", no_args_is_help=Tru
 
 CallerId = Annotated[str, typer.Option("--callerid", help="Caller id of the row, by which readers find it.")]
 Context = Annotated[str, typer.Option(help="Dialplan context.")]
-Wait = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", help="Follow the row to its end, at most this long.")
-]
+Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Follow the row to its end, at most this long.")]
 
 
-@app.command(
-    "call", help="A test call to --exten or --application: `inject call PJSIP/100 --exten 600`."
-)
+@app.command("call", help="A test call to --exten or --application: `inject call PJSIP/100 --exten 600`.")
 def call(
     channel: Annotated[str, typer.Argument(help="Whom to call: PJSIP/100, Local/8600011@demo …")],
     exten: Annotated[str, typer.Option(help="Extension to connect to.")] = "",
@@ -117,13 +113,9 @@ def _insert(
     if json:
         print_json(result)
     elif wait <= 0:
-        typer.echo(
-            f"row {man_id} is NEW for {chosen.server_ip}; `acqs-core queue show {man_id}` follows it"
-        )
+        typer.echo(f"row {man_id} is NEW for {chosen.server_ip}; `acqs-core queue show {man_id}` follows it")
     if wait > 0 and not result["ended"]:
-        raise AcqsError(
-            f"row {man_id} is {result['status']} after {wait:g} s; see `acqs-core queue show {man_id}`"
-        )
+        raise AcqsError(f"row {man_id} is {result['status']} after {wait:g} s; see `acqs-core queue show {man_id}`")
 
 
 def _follow(queue, man_id: int, seconds: float, *, quiet: bool) -> dict[str, object]:  # type: ignore[no-untyped-def]

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acqs_core.action import Row, Status
+from acqs_core.action import Status
 from acqs_core.cli.common import (
-    Config, Json, ServerIp, Url, age, operator, print_json, print_table, safe, settings, store,
+    Config,
+    Json,
+    ServerIp,
+    Url,
+    age,
+    operator,
+    print_json,
+    print_table,
+    safe,
+    settings,
+    store,
 )  # fmt: skip
 from acqs_core.errors import Refused
 

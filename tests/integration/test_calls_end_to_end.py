@@ -19,7 +19,7 @@ ENDS: dict[str, tuple[NewAction, Outcome, int | None, str, str]] = {
         call("PJSIP/ans", exten="610", callerid="V2"), Outcome.ANSWERED, 16, "PJSIP/ans-", "Y"),
     "a phone that answers and hangs up": (
         call("PJSIP/hup", exten="607", callerid="V3"), Outcome.ANSWERED, None, "PJSIP/hup-", "Y"),
-    "a busy phone": (call("PJSIP/busy", exten="610", callerid="V4"), Outcome.BUSY, 17, "PJSIP/busy-", "Y"),
+    "a busy phone": (call("PJSIP/busy", exten="610", callerid="V4"), Outcome.BUSY, 17, "", "Y"),
     "a busy extension": (call("Local/603@default", exten="610"), Outcome.BUSY, 17, "Local/603@default-", "Y"),
     "nobody answers": (
         call("PJSIP/ring", exten="610", timeout=1.5, callerid="V5"), Outcome.NO_ANSWER, 19, "PJSIP/ring-", "Y"),
@@ -38,7 +38,7 @@ ENDS: dict[str, tuple[NewAction, Outcome, int | None, str, str]] = {
     "a row with its own ActionID": (
         raw("Originate", ("ActionID: my own 42", "Channel: PJSIP/busy", "Context: default", "Exten: 610",
                           "Priority: 1")),
-        Outcome.BUSY, 17, "PJSIP/busy-", "Y"),
+        Outcome.BUSY, 17, "", "Y"),
 }  # fmt: skip
 
 
