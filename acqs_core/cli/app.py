@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from acqs_core.cli import daemon, db, demo, inject, pause, queue
@@ -20,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 daemon.register(app)
@@ -33,17 +33,13 @@ demo.register(app)
 def run(arguments: list[str]) -> int:
     """Run one command; gives its exit code. An error that we raised on purpose is one sentence on stderr."""
     try:
-        result = app(arguments, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        app(arguments, prog_name="acqs-core")
     except AcqsError as error:
         print(f"acqs-core: {error}", file=sys.stderr)
         return error.exit_code
-    except click.exceptions.Abort:
-        return 130
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
     except BrokenPipeError:
         # The reader of our output has left, as `| head` does.
         sys.stderr.close()
-        return 0
+    return 0

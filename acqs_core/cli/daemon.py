@@ -18,7 +18,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("run", help="Run sender and listener until SIGTERM, which drains: no new claims, children finish.")(run)
+    app.command("run", help="Run sender and listener; SIGTERM drains.")(run)
     app.command("send", help="Run the sender only.")(send)
     app.command("listen", help="Run the listener only.")(listen)
 

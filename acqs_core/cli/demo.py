@@ -11,9 +11,7 @@ from acqs_core.cli.common import Json, print_json, print_table
 
 
 def register(app: typer.Typer) -> None:
-    app.command("demo", help="Send actions through SQLite and a simulated Asterisk; exit 0 if all ended as expected.")(
-        demo
-    )
+    app.command("demo", help="Send actions through SQLite to a simulated Asterisk.")(demo)
 
 
 def demo(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acqs_core.action import Status
+from acqs_core.action import Row, Status
 from acqs_core.cli.common import (
     Config,
     Json,
