@@ -1,7 +1,8 @@
 """The acqs profile: what all that is known of a call makes of its row. Pure functions of a `Call`, one rule each.
 
 A row is UPDATED when a channel of its call rings or is up; DEAD when no channel of its call lives any more, or its
-Originate failed; the channel shown is the best one that lives (seed steps 4 and 5, design §1 and §2).
+Originate failed; the channel shown is the best one that lives (seed steps 4 and 5, design §1 and §2). Of what was
+decided before only one thing counts, that DEAD never comes back: all else follows from the facts alone.
 """
 
 from __future__ import annotations
@@ -28,38 +29,57 @@ class Change:
     """What a row has become: the writer turns it into one transition and one outcome record."""
 
     man_id: int
-    status: Status | None
+    status: Status
     channel: str = ""
+    """The channel that the row shows; it rang or was up. Empty while none did."""
     uniqueid: str = ""
     outcome: Outcome | None = None
     cause: int | None = None
+    """Q.850 cause of the Hangup, once the row is DEAD and where one was given."""
     leg_channel: str = ""
+    """The best channel known, whether it rang or not: fit for the outcome, never for the row."""
     leg_uniqueid: str = ""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Leg:
     """All that is known of one channel. Flags only ever rise."""
 
     uniqueid: str
+    link: Link
     name: str = ""
-    linkedid: str = ""
-    caller: str = ""
+    renamed: bool = False
     rang: bool = False
     up: bool = False
     ended: bool = False
     cause: int = 0
-    owner: Call | None = None
-    followers: list[Call] = dataclasses.field(default_factory=list)
-
-    @property
-    def calls(self) -> list[Call]:
-        """The rows that this channel concerns."""
-        return [self.owner, *self.followers] if self.owner is not None else self.followers
 
     @property
     def is_local(self) -> bool:
         return self.name[:6].lower() == "local/"
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Link:
+    """The channels that share a Linkedid: one call, as Asterisk sees it. It belongs to a row as a whole."""
+
+    key: str
+    """The Linkedid, which is the Uniqueid of the channel that the call began with."""
+    born: int
+    """When it was first heard of, counted in events."""
+    ended_at: int = 0
+    """When its last channel ended, counted in events."""
+    legs: dict[str, Leg] = dataclasses.field(default_factory=dict)
+    callers: set[str] = dataclasses.field(default_factory=set)
+    owner: Call | None = None
+    sure: bool = False
+    """Whether a ChannelId or an OriginateResponse says whose it is, and not only a caller id."""
+    followers: list[Call] = dataclasses.field(default_factory=list)
+    looked_up: bool = False
+
+    @property
+    def alive(self) -> bool:
+        return any(not leg.ended for leg in self.legs.values())
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -71,12 +91,21 @@ class Call:
     callerid: str
     action_id: str
     channel_id: str
-    legs: dict[str, Leg] = dataclasses.field(default_factory=dict)
-    primary: str = ""
+    """The ChannelId that its Originate asks for; empty where Asterisk chooses."""
+    since: int
+    """When it was sent, counted in events: what began before is not its call."""
+    made: str
+    """Uniqueid of the channel that its Originate makes, by ChannelId or OriginateResponse; empty while unknown."""
+    links: list[Link] = dataclasses.field(default_factory=list)
     reason: int | None = None
     succeeded: bool = False
     gone: bool = False
+    ended_at: int = 0
     given: Change | None = None
+
+    @property
+    def legs(self) -> list[Leg]:
+        return [leg for link in self.links for leg in link.legs.values()]
 
     @property
     def finished(self) -> bool:
@@ -85,92 +114,78 @@ class Call:
 
 def judgement(call: Call) -> Change | None:
     """What all that is known of a call makes of its row; None while nothing is."""
-    before = call.given
-    if before is not None and before.status is Status.DEAD:
-        return dataclasses.replace(before, outcome=outcome_of(call), cause=cause_of(call))
-    shown = shown_leg(call)
-    status = status_of(call)
+    legs = sorted(call.legs, key=lambda leg: _rank(call, leg))
+    status = Status.DEAD if call.finished else status_of(call, legs)
     if status is None:
         return None
-    name, uniqueid = (shown.name, shown.uniqueid) if shown else ("", "")
-    if shown is None and before is not None:
-        name, uniqueid = before.channel, before.uniqueid
-    best = min(call.legs.values(), key=lambda leg: _rank(call, leg), default=None)
+    dead = status is Status.DEAD
+    shown = shown_leg(legs, dead)
+    best = legs[0] if legs else None
     return Change(
         call.man_id,
         status,
-        name,
-        uniqueid,
-        outcome_of(call) if status is Status.DEAD or answered(call) else None,
-        cause_of(call) if status is Status.DEAD else None,
+        shown.name if shown else "",
+        shown.uniqueid if shown else "",
+        outcome_of(call, legs) if dead or answered(call, legs) else None,
+        cause_of(legs) if dead else None,
         best.name if best else "",
         best.uniqueid if best else "",
     )
 
 
-def status_of(call: Call) -> Status | None:
-    """DEAD when the call or its Originate has ended, UPDATED when it rang or is up, None before that."""
-    if has_ended(call):
-        return Status.DEAD
-    if any(leg.rang or leg.up for leg in call.legs.values()):
-        return Status.UPDATED
-    return None
-
-
-def has_ended(call: Call) -> bool:
-    """No channel of the call lives, and either there was one or its Originate failed.
+def status_of(call: Call, legs: list[Leg]) -> Status | None:
+    """DEAD when the call or its Originate has ended, UPDATED when it rang or is up, None before that.
 
     A Failure while a channel lives is not believed: a refused duplicate's carries the LIVING call's id (design §1).
     """
-    if call.gone:
-        return True
-    if any(not leg.ended for leg in call.legs.values()):
-        return False
     failed = call.reason is not None and not call.succeeded
-    return bool(call.legs) or failed
+    if call.gone or (all(leg.ended for leg in legs) and (legs or failed)):
+        return Status.DEAD
+    return Status.UPDATED if any(leg.rang or leg.up for leg in legs) else None
 
 
-def shown_leg(call: Call) -> Leg | None:
-    """The channel that the row shows: the best of those that live, else of those that rang; never a made-up one."""
-    first_halves = {leg.name[:-2] for leg in call.legs.values() if leg.name.endswith(";1")}
-    # The far half of a Local channel is no other channel to follow: it outlives the near one by an instant.
-    far = [leg.uniqueid for leg in call.legs.values() if leg.name.endswith(";2") and leg.name[:-2] in first_halves]
-    rang = [leg for leg in call.legs.values() if (leg.rang or leg.up) and leg.uniqueid not in far]
-    alive = [leg for leg in rang if not leg.ended]
-    if not alive and call.given is not None and call.given.channel:
-        return None
-    return min(alive or rang, key=lambda leg: _rank(call, leg), default=None)
+def shown_leg(legs: list[Leg], dead: bool) -> Leg | None:
+    """The channel that the row shows, of legs in order of preference: the best of those that live, when it is over the
+    best of all; one that rang or was up, never a made-up one."""
+    rang = [leg for leg in legs if leg.rang or leg.up]
+    alive = [] if dead else [leg for leg in rang if not leg.ended]
+    return next(iter(alive or rang), None)
 
 
-def answered(call: Call) -> bool:
-    """The Originate succeeded, or the channel that it made is up."""
-    first = call.legs.get(call.primary)
-    return call.succeeded or (first is not None and first.up)
+def answered(call: Call, legs: list[Leg]) -> bool:
+    """The Originate succeeded, or the channel that it made is up; where that one was never heard of, any is."""
+    if call.succeeded:
+        return True
+    first = [leg for leg in legs if call.originates and _is_first(call, leg)]
+    return any(leg.up for leg in first or legs)
 
 
-def outcome_of(call: Call) -> Outcome:
+def outcome_of(call: Call, legs: list[Leg]) -> Outcome:
     """Reason says it when it is not 0; else the Hangup's cause does (facts/ami.md, Originate)."""
-    if answered(call):
+    if answered(call, legs):
         return Outcome.ANSWERED
     by_reason = _OUTCOME_OF_REASON.get(call.reason or 0)
     if by_reason is not None:
         return by_reason
-    if call.gone and call.reason is None and not cause_of(call):
+    cause = cause_of(legs)
+    if call.gone and call.reason is None and not cause:
         return Outcome.UNKNOWN
-    return _OUTCOME_OF_CAUSE.get(cause_of(call) or 0, Outcome.FAILED)
+    return _OUTCOME_OF_CAUSE.get(cause or 0, Outcome.FAILED)
 
 
-def cause_of(call: Call) -> int | None:
-    """The Q.850 cause of the channel that was called, or of another half where that one gives none."""
-    for leg in sorted(call.legs.values(), key=lambda leg: _rank(call, leg)):
-        if leg.cause:
-            return leg.cause
-    return None
+def cause_of(legs: list[Leg]) -> int | None:
+    """The Q.850 cause of the best channel, or of the next where that one gives none."""
+    return next((leg.cause for leg in legs if leg.cause), None)
 
 
-def _rank(call: Call, leg: Leg) -> tuple[bool, bool, float, str]:
-    """Order of preference: a real channel before a Local one, the one that was called before what it led to."""
-    return (leg.is_local, leg.uniqueid != call.primary, _age(leg.uniqueid), leg.uniqueid)
+def _is_first(call: Call, leg: Leg) -> bool:
+    return leg.uniqueid == (call.made or leg.link.key)
+
+
+def _rank(call: Call, leg: Leg) -> tuple[bool, bool, bool, float, str]:
+    """Order of preference: a real channel before a Local one, the one that was called before what it led to, one that
+    answered before one that only rang."""
+    return (leg.is_local, not _is_first(call, leg), not leg.up, _age(leg.uniqueid), leg.uniqueid)
 
 
 def _age(uniqueid: str) -> float:

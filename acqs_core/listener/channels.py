@@ -1,0 +1,129 @@
+"""What is known of Asterisk's channels, and which of them are one call. Pure: knows no rows.
+
+Channels that share a Linkedid are one call (`Link`) and stay one whichever of them is heard first, so that once one of
+them is recognised the others are not left behind. An ended call is remembered for a while: a NewCallerid may come
+after its Hangup (facts/ami.md §3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+
+from acqs_core.listener.rules import Leg, Link
+
+NOBODY = frozenset(("", "<unknown>", "<Unknown>", "<null>"))
+"""Caller id names and uniqueids that stand for none and match nothing (design §1)."""
+
+OWN_ID = re.compile(r"(acqs-([0-9]{1,10}))(?:;2)?\Z")
+"""A ChannelId of ours, or the other half of a Local channel that has one; group 2 is the man_id."""
+
+Get = Callable[[str], str]
+"""Reads a header of an event by name; empty text when it is not there."""
+
+
+def is_somebody(text: str) -> bool:
+    """Whether a caller id name or uniqueid stands for anyone at all."""
+    return text.strip() not in NOBODY
+
+
+def number(text: str) -> int:
+    """A Cause or Reason; 0 where Asterisk gives none."""
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+class Channels:
+    """Every channel that lives, and the last `remembered` calls that ended."""
+
+    def __init__(self, remembered: int) -> None:
+        self._remembered = remembered
+        self._living: dict[str, Leg] = {}
+        self._ended: dict[str, Leg] = {}
+        self._links: dict[str, Link] = {}
+        self._ended_links: OrderedDict[str, Link] = OrderedDict()
+        self._by_caller: dict[str, dict[str, Link]] = {}
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    def get(self, uniqueid: str) -> Leg | None:
+        """A channel, living or ended."""
+        return self._living.get(uniqueid) or self._ended.get(uniqueid)
+
+    def living(self) -> frozenset[str]:
+        """Uniqueids of the channels that are believed to live."""
+        return frozenset(self._living)
+
+    def link(self, key: str) -> Link | None:
+        """The call with this Linkedid."""
+        return self._links.get(key)
+
+    def links_of(self, caller: str) -> list[Link]:
+        """The calls of which a channel bore this caller id name."""
+        return list(self._by_caller.get(caller, {}).values())
+
+    def add(self, uniqueid: str, linkedid: str, now: int, *, begins: bool) -> Leg:
+        """A channel that was not known. One that `begins` a call of ours, or bears a ChannelId of ours, is not counted
+        to another call that it was bridged to before we heard of it."""
+        own = OWN_ID.match(uniqueid)
+        key = own[1] if own else uniqueid if begins else linkedid or uniqueid
+        link = self._links.get(key)
+        if link is None:
+            link = self._links[key] = Link(key, now)
+        self._ended_links.pop(key, None)
+        leg = self._living[uniqueid] = link.legs[uniqueid] = Leg(uniqueid, link)
+        return leg
+
+    def learn(self, leg: Leg, name: str, get: Get, now: int) -> None:
+        """Add what an event tells of a channel."""
+        if name == "Rename":
+            leg.name, leg.renamed = get("Newname") or leg.name, True
+        elif not leg.renamed:
+            leg.name = get("Channel") or leg.name
+        caller = get("CallerIDName")
+        if caller not in leg.link.callers and is_somebody(caller):
+            leg.link.callers.add(caller)
+            self._by_caller.setdefault(caller, {})[leg.link.key] = leg.link
+        if name in ("Newchannel", "Newstate"):
+            state = get("ChannelStateDesc")
+            leg.rang |= state == "Ringing"
+            leg.up |= state == "Up"
+        elif name == "Hangup":
+            self.end(leg, number(get("Cause")), now)
+
+    def end(self, leg: Leg, cause: int, now: int) -> None:
+        """The channel is no more; `cause` is 0 where it is not known."""
+        leg.cause = leg.cause or cause
+        if not leg.ended:
+            leg.ended = True
+            self._ended[leg.uniqueid] = self._living.pop(leg.uniqueid)
+            self._rest(leg.link, now)
+
+    def part(self, leg: Leg, now: int) -> None:
+        """Make a channel the begin of a call of its own: it was only bridged to the one that it was counted to."""
+        old = leg.link
+        del old.legs[leg.uniqueid]
+        leg.link = self._links[leg.uniqueid] = Link(leg.uniqueid, old.born, legs={leg.uniqueid: leg})
+        self._rest(old, now)
+        self._rest(leg.link, now)
+
+    def forget(self, link: Link) -> None:
+        """Drop an ended call."""
+        self._ended_links.pop(link.key, None)
+        self._links.pop(link.key, None)
+        for uniqueid in link.legs:
+            self._ended.pop(uniqueid, None)
+        for caller in link.callers:
+            named = self._by_caller.get(caller, {})
+            named.pop(link.key, None)
+            if not named:
+                self._by_caller.pop(caller, None)
+
+    def _rest(self, link: Link, now: int) -> None:
+        if link.alive:
+            return
+        link.ended_at = now
+        self._ended_links[link.key] = link
+        if len(self._ended_links) > self._remembered:
+            self.forget(next(iter(self._ended_links.values())))
