@@ -2,7 +2,8 @@
 
 A row is UPDATED when a channel of its call rings or is up; DEAD when no channel of its call lives any more, or its
 Originate failed; the channel shown is the best one that lives (seed steps 4 and 5, design §1 and §2). Of what was
-decided before only one thing counts, that DEAD never comes back: all else follows from the facts alone.
+decided before only two things count, that DEAD never comes back and which channel was followed: all else follows from
+the facts alone.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def judgement(call: Call) -> Change | None:
     if status is None:
         return None
     dead = status is Status.DEAD
-    shown = shown_leg(legs, dead)
+    shown = shown_leg(call, legs)
     best = legs[0] if legs else None
     return Change(
         call.man_id,
@@ -144,12 +145,19 @@ def status_of(call: Call, legs: list[Leg]) -> Status | None:
     return Status.UPDATED if any(leg.rang or leg.up for leg in legs) else None
 
 
-def shown_leg(legs: list[Leg], dead: bool) -> Leg | None:
-    """The channel that the row shows, of legs in order of preference: the best of those that live, when it is over the
-    best of all; one that rang or was up, never a made-up one."""
-    rang = [leg for leg in legs if leg.rang or leg.up]
-    alive = [] if dead else [leg for leg in rang if not leg.ended]
-    return next(iter(alive or rang), None)
+def shown_leg(call: Call, legs: list[Leg]) -> Leg | None:
+    """The channel that the row shows, of legs in order of preference: one that rang or was up, never a made-up one.
+
+    The best of those that live; when none does, a real channel before all, else the one that the row had come to: a
+    Local channel that was optimised away is not come back to. The far half of a Local channel is no other channel to
+    follow; it outlives the near half by an instant.
+    """
+    near = {leg.name[:-1] for leg in legs if leg.name.endswith(";1")}
+    rang = [leg for leg in legs if (leg.rang or leg.up) and not (leg.name.endswith(";2") and leg.name[:-1] in near)]
+    alive = [leg for leg in rang if not leg.ended]
+    if alive or not rang or not rang[0].is_local or call.given is None:
+        return next(iter(alive or rang), None)
+    return next((leg for leg in rang if leg.uniqueid == call.given.uniqueid), rang[0])
 
 
 def answered(call: Call, legs: list[Leg]) -> bool:

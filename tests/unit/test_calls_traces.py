@@ -148,7 +148,7 @@ CASES = (
     ),
     Case("hangup", (L.format(601, "59;1"), "1795457459.203", ANSWERED, None), "ended by an action, Cause 0"),
     Case("hangup", None, "a Hangup row has no call", man_id=4),
-    Case("local_optimized", (L.format(617, "5a;1"), "opt-1", ANSWERED, 16), "Local to Local, one optimised away"),
+    Case("local_optimized", (L.format(620, "5c;1"), "1795457466.210", ANSWERED, 16), "what it followed, it ends with"),
     Case(
         "masquerade_asyncgoto",
         (P.format("ans", "04"), "1795456177.54", ANSWERED, 16),
@@ -207,7 +207,10 @@ def test_a_row_whose_local_is_optimised_away_follows_the_living_channel_and_ends
     gone = [event.get("Uniqueid") for event in hangups]
     assert gone[:2] == ["opt-1;2", "opt-1"]
     assert [change.status for change in at_hangup] == [Status.UPDATED] * 5 + [Status.DEAD]
-    assert all(change.uniqueid not in gone[: n + 1] for n, change in enumerate(at_hangup[:-1]))
+    assert [uniqueid.endswith((".208", ".210", "opt-1")) for uniqueid in gone].count(True) == 3
+    # After the fourth Hangup only far halves are left, which are no channels to follow.
+    assert all(change.uniqueid not in gone[: n + 1] for n, change in enumerate(at_hangup[:3]))
+    assert {change.uniqueid for change in at_hangup[3:]} == {"1795457466.210"}
 
 
 def test_a_refused_duplicate_leaves_the_living_call_as_it_is() -> None:
