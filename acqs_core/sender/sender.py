@@ -13,20 +13,21 @@ import logging
 import random
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import TypeVar
 
 from acqs_core.action import Message, Outcome, Row
 from acqs_core.ami.session import Endpoint, NotWritten, Session
-from acqs_core.errors import AmiError, QueueError, QueueUnavailable
+from acqs_core.errors import AmiError, QueueError
 from acqs_core.queue.store import Store
 from acqs_core.queue.writer import Writer
 from acqs_core.sender import settle
 from acqs_core.sender.child import Child, State
 from acqs_core.sender.pacing import BUSY_POLL, Breaker, CallerIdOrder, Poll, Rate
+from acqs_core.sender.places import Places
 from acqs_core.sender.screening import Screening
+from acqs_core.sender.unwritten import Unwritten
 from acqs_core.settings import SenderSettings
 from acqs_core.telemetry import Counters
 
@@ -69,6 +70,8 @@ class Sender:
         self._paused = False
         self._draining = False
         self._wake = asyncio.Event()
+        self._halt = asyncio.Event()
+        self._halt.set()
         self._drained = asyncio.Event()
         self.ready = asyncio.Event()
         self.breaker = Breaker(random.random)
@@ -76,13 +79,10 @@ class Sender:
         self._rate = Rate(settings.max_per_second)
         self._order = CallerIdOrder()
         self._turns: dict[int, asyncio.Event] = {}
-        self._slots = asyncio.Semaphore(settings.max_sessions)
+        self._places = Places(settings.max_sessions)
         self._logins = asyncio.Semaphore(settings.max_logins)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lingering: OrderedDict[int, Child] = OrderedDict()
-        self._never_written: dict[int, int | None] = {}
-        """Rows that a child held and did not write, and the token it asked to mark them SENT by, if it had asked."""
-        self._claim_in_doubt = False
+        self._unwritten = Unwritten(time.monotonic)
         self._with_channel_id = True
         self.children: dict[int, Child] = {}
         self.trouble: str | None = None
@@ -99,18 +99,19 @@ class Sender:
             if row.man_id not in self.children and row.man_id not in self._turns:
                 self._hold_line(row)
         self._token = token
-        self._wake.set()
+        self._let_go_on()
 
     def lose_lease(self) -> None:
         """Another may send now: what is not marked SENT yet will find its guard closed."""
         self._token = None
+        self._release_waiting()
 
     def set_paused(self, paused: bool) -> None:
         """Follow acqs_control: the table's guards hold at once, this saves looking and gives rows back early."""
         self._paused = paused
         if paused:
             self._release_waiting()
-        self._wake.set()
+        self._let_go_on()
 
     def wake(self) -> None:
         """A row was inserted by ourselves: look now."""
@@ -120,13 +121,15 @@ class Sender:
         """No new claims; what is not SENT goes back to NEW, what is SENT gets its answer, nobody lingers."""
         self._draining = True
         self._release_waiting()
-        for child in self._lingering.values():
-            child.may_leave.set()
+        self._places.clear()
         self._wake.set()
         await self._drained.wait()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._give_back()
+        try:
+            await self._give_back()
+        except QueueError as error:
+            log.warning("rows stay QUEUE until the next sender takes over: %s", error)
 
     # The loop.
 
@@ -169,18 +172,22 @@ class Sender:
         return 0.0 if len(rows) == room else self._poll.delay(now)
 
     def _room(self) -> int:
-        busy = len(self._tasks) - len(self._lingering) - len(self._turns)
+        busy = len(self._tasks) - self._places.lingering - len(self._turns)
         return 0 if len(self._turns) >= MAX_IN_LINE else self._settings.max_sessions - busy
 
     async def _claim(self, token: int, room: int) -> list[Row]:
         try:
             rows = await self._in_thread(self._store.claim, token, room)
-        except QueueUnavailable:
-            # The reply may be lost and rows be in QUEUE that nobody holds: let them go as soon as the database is back.
-            self._claim_in_doubt = True
+            good = await self._screened(rows, token)
+        except QueueError:
+            self._unwritten.doubt_claim()
             raise
         self._counters.claimed += len(rows)
-        for row in await self._screened(rows, token):
+        for row in good:
+            if row.man_id in self.children:
+                # A child of an earlier lease still has this row in its hands; it must see first that it lost it.
+                self._unwritten.keep(row.man_id)
+                continue
             message = self._screening.compose(row, secrets.token_hex(2), self._with_channel_id)
             child = self.children[row.man_id] = Child(row, message, token)
             task = asyncio.create_task(self._deliver(child), name=f"row {row.man_id}")
@@ -200,6 +207,7 @@ class Sender:
                 continue
             self._counters.rejected += 1
             log.info("row %d is not sent: %s: %s", row.man_id, *refusal)
+            self._unwritten.ending.add(row.man_id)
             task = asyncio.create_task(self._reject(row.man_id, token, *refusal))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -210,7 +218,9 @@ class Sender:
             await self._in_thread(self._store.reject, man_id, token, outcome, message)
         except QueueError as error:
             log.warning("row %d could not be ended as %s yet: %s", man_id, outcome, error)
-            self._never_written[man_id] = None
+            self._unwritten.keep(man_id)
+        finally:
+            self._unwritten.ending.discard(man_id)
 
     async def _probe(self, now: float) -> float:
         """Asterisk was away: one session of nobody's tries whether it is back, so that no row is risked."""
@@ -237,14 +247,12 @@ class Sender:
             if not await self._turn(row):
                 self._keep_unwritten(child)
                 return
-            wait = self._rate.take(time.monotonic())
-            if wait > 0:
-                await asyncio.sleep(wait)
-            await self._take_slot()
+            await self._pace()
+            await self._places.take()
             try:
                 await self._converse(child)
             finally:
-                self._slots.release()
+                self._places.give()
         finally:
             self._next_in_line(row)
             del self.children[row.man_id]
@@ -261,12 +269,12 @@ class Sender:
                 return
             await self._send(child, session)
             self._next_in_line(child.row)
-            self._lingering[child.row.man_id] = child
+            self._places.lingers(child)
             if self._draining:
                 child.may_leave.set()
             await child.linger(session, self._settings.linger)
         finally:
-            self._lingering.pop(child.row.man_id, None)
+            self._places.leaves(child)
             session.abort()
 
     async def _login(self, child: Child) -> Session | None:
@@ -338,15 +346,23 @@ class Sender:
         asyncio.get_running_loop().call_later(self._settings.response_timeout, self._next_in_line, row)
 
     def _release_waiting(self) -> None:
+        """Nothing more goes out: who waits for a turn or for the rate gives its row back."""
+        self._halt.set()
         for turn in self._turns.values():
             turn.set()
 
-    async def _take_slot(self) -> None:
-        """A place for a session; in a full house the one that has lingered longest leaves first."""
-        if self._slots.locked() and self._lingering:
-            _, oldest = self._lingering.popitem(last=False)
-            oldest.may_leave.set()
-        await self._slots.acquire()
+    def _let_go_on(self) -> None:
+        if not self._stopped:
+            self._halt.clear()
+        self._wake.set()
+
+    async def _pace(self) -> None:
+        """Wait until max_per_second allows another; no longer than sending goes on."""
+        wait = self._rate.take(time.monotonic())
+        if wait > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._halt.wait()
 
     @property
     def _stopped(self) -> bool:
@@ -355,25 +371,15 @@ class Sender:
     # What was never written goes back.
 
     def _keep_unwritten(self, child: Child) -> None:
-        self._never_written[child.row.man_id] = child.token if child.state is not State.CONNECTING else None
+        self._unwritten.keep(child.row.man_id, None if child.state is State.CONNECTING else child.token)
 
     async def _give_back(self) -> None:
-        """Return to NEW every row that a child of ours held and certainly did not write."""
-        token = self._token
-        if token is None:
-            self._never_written.clear()  # whoever takes the lease next releases what is in QUEUE
+        """Return to NEW every row that we held and certainly did not write."""
+        if self._token is None:
+            self._unwritten.forget()
             return
-        if self._claim_in_doubt:
-            await self._in_thread(self._store.release_queue, token, [*self.children, *self._never_written])
-            self._claim_in_doubt = False
-        held = {man_id: by for man_id, by in self._never_written.items() if man_id not in self.children}
-        if held:
-            for man_id in [man_id for man_id, by in held.items() if by == token]:
-                await self._in_thread(self._store.unsend, man_id, token)
-            await self._in_thread(self._store.requeue, sorted(held), token)
-            for man_id in held:
-                del self._never_written[man_id]
-            self._counters.given_back += len(held)
+        returned = await self._unwritten.give_back(self._store, self._in_thread, self._token, set(self.children))
+        self._counters.given_back += returned
 
     def _login_failed(self, error: AmiError) -> None:
         self._counters.logins_failed += 1
