@@ -1,8 +1,9 @@
-"""After any gap: what Asterisk says lives now, against the rows that should be alive (design §6).
+"""What Asterisk says lives now, against the rows that should be alive (design §6): after any gap, and now and then.
 
 Rows are read before the channels are listed, so a row that is UPDATED and whose call is not in the list has ended. A
-row that is only SENT may have been written a moment ago and have no channel yet: it is looked at twice, some seconds
-apart. One without an answer is never settled by absence: its outcome stays unknown.
+row that is only SENT may have been written a moment ago and have no channel yet: it must be missed twice, some seconds
+apart, and be answered each time. One without an answer is never settled by absence: its outcome stays unknown. But its
+answer may be on its way while we look, so the looks go on for as long as the connection lives.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from acqs_core.listener.calls import Calls
 from acqs_core.listener.rules import Change
 from acqs_core.queue.store import Store
 
-SECOND_LOOK = 3.0
-"""Seconds after which a SENT row that still has no channel is believed to have missed its end."""
+FIRST_LOOKS, LONGEST = 3.0, 60.0
+"""Seconds between looks: twice the first, then doubling up to the second. A row that had no answer yet at one look is
+settled by the next two."""
 
 
 class Reconciler:
@@ -30,15 +32,15 @@ class Reconciler:
         self._with_channel_id = with_channel_id
 
     async def run(self, decide: Callable[[list[Change]], None]) -> None:
-        """Look, settle what is certain, look again at the rest. Raises AmiError and QueueError."""
-        doubtful = await self._look(decide, certain_only=True)
-        if doubtful:
-            await asyncio.sleep(SECOND_LOOK)
-            await self._look(decide, certain_only=False, among=doubtful)
+        """Look until cancelled, and settle what is certain. Raises AmiError and QueueError."""
+        wait, missed = FIRST_LOOKS / 2, set[int]()
+        while True:
+            missed = await self._look(decide, missed)
+            await asyncio.sleep(max(wait, FIRST_LOOKS))
+            wait = min(wait * 2, LONGEST)
 
-    async def _look(
-        self, decide: Callable[[list[Change]], None], *, certain_only: bool, among: set[int] | None = None
-    ) -> set[int]:
+    async def _look(self, decide: Callable[[list[Change]], None], missed: set[int]) -> set[int]:
+        """One look; `missed` had no channel at the last one. Gives those that are answered and have none now."""
         rows: list[Row] = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.alive)
         believed = self._calls.living()
         listed = await self._session.ask_list("CoreShowChannels", timeout=10.0)
@@ -47,17 +49,9 @@ class Reconciler:
         for uniqueid in believed - {channel.get("Uniqueid") for channel in listed}:
             decide(self._calls.ended(uniqueid))
         decide(self._calls.found(rows, with_channel_id=self._with_channel_id))
-        doubtful = set()
-        for row in rows:
-            if not row.matches_by_callerid or self._calls.lives(row.man_id):
-                continue
-            if among is not None and row.man_id not in among:
-                continue
-            if row.status is Status.UPDATED:
+        absent = [row for row in rows if row.matches_by_callerid and not self._calls.lives(row.man_id)]
+        answered = {row.man_id for row in absent if row.response == "Y" and row.action.strip().lower() == "originate"}
+        for row in absent:
+            if row.status is Status.UPDATED or row.man_id in missed & answered:
                 decide(self._calls.gone(row.man_id))
-            elif row.response == "Y" and row.action.strip().lower() == "originate":
-                if certain_only:
-                    doubtful.add(row.man_id)
-                else:
-                    decide(self._calls.gone(row.man_id))
-        return doubtful
+        return answered - missed
