@@ -27,8 +27,8 @@ class Stand:
         self.url = server.url(database=database)
         self.store = Store(Database(self.url, pool_size=4), server_ip, serve_blank=True)
 
-    def settings(self, **sections: Any) -> Settings:
-        """Settings for an engine here; `sections` as in acqs.toml."""
+    def flags(self, **sections: Any) -> dict[str, Any]:
+        """The tree of settings for an engine here; `sections` as in acqs.toml."""
         asterisk = {
             "host": "127.0.0.1",
             "port": self.asterisk.ami_port,
@@ -37,9 +37,14 @@ class Stand:
             "send_username": "acqs_send",
             "send_secret": self.asterisk.secret("acqs_send"),
         }
-        flags: dict[str, Any] = {"server_ip": self.server_ip, "queue": {"url": self.url}, "asterisk": asterisk}
+        flags: dict[str, Any] = {"server_ip": self.server_ip, "queue": {"url": self.url}}
         flags["sender"] = {"linger": 0.2} | sections.pop("sender", {})
-        return load(environ={}, flags=flags | sections)
+        flags["asterisk"] = asterisk | sections.pop("asterisk", {})
+        return flags | sections
+
+    def settings(self, **sections: Any) -> Settings:
+        """Settings for an engine here."""
+        return load(environ={}, flags=self.flags(**sections))
 
     @contextlib.asynccontextmanager
     async def engine(self, *, send: bool = True, listen: bool = True, **sections: Any) -> AsyncIterator[Engine]:
