@@ -57,29 +57,6 @@ class Outcome(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
-TELLING = {
-    Outcome.UNKNOWN: 0,
-    Outcome.FAILED: 1,
-    Outcome.BUSY: 2,
-    Outcome.NO_ANSWER: 2,
-    Outcome.CONGESTION: 2,
-}
-"""How much an outcome tells; one that is not named here tells all (3). What is learnt of a call comes piecemeal and in
-any order, from the answer and from the events: an outcome gives way to one that tells as much or more, never less."""
-
-
-def tells_all(outcome: Outcome | None) -> bool:
-    """Whether an outcome is never replaced by another."""
-    return outcome is not None and outcome not in TELLING
-
-
-def gives_way(old: Outcome | None, new: Outcome | None) -> bool:
-    """Whether what was known of an action's end is replaced by what is known now."""
-    if old is None or new is None:
-        return new is not None
-    return not tells_all(old) and TELLING.get(new, 3) >= TELLING[old]
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
     """One row of `vicidial_manager`. NULL reads as empty text; `lines` are cmd_line_b … cmd_line_k as they stand."""

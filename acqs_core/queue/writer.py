@@ -13,10 +13,10 @@ import logging
 from collections import deque
 from concurrent.futures import Executor
 
-from acqs_core.action import Status, gives_way
+from acqs_core.action import Status
 from acqs_core.errors import QueueError, QueueUnavailable
 from acqs_core.queue.store import Store
-from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition
+from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, outranks
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _merged_outcome(old: OutcomeRecord, new: OutcomeRecord) -> OutcomeRecord:
     values = {
         field.name: getattr(new, field.name) or getattr(old, field.name) for field in dataclasses.fields(OutcomeRecord)
     }
-    told, other = (new, old) if gives_way(old.outcome, new.outcome) or old.outcome is None else (old, new)
+    told, other = (new, old) if outranks(new.outcome, old.outcome) else (old, new)
     values["outcome"] = told.outcome
     values["message"] = told.message or other.message
     return OutcomeRecord(**values)
