@@ -135,9 +135,10 @@ class Calls:
         if leg is None:
             begins = self._roster.by_channel(uniqueid) is not None
             leg = self._channels.add(uniqueid, get("Linkedid"), self._now, begins=begins)
-        self._channels.learn(leg, name, get, self._now)
+        news = self._channels.learn(leg, name, get, self._now)
         self._match(leg.link)
-        self._touch(leg.link)
+        if news:
+            self._touch(leg.link)
         return self._judge()
 
     def ended(self, uniqueid: str) -> list[Change]:
@@ -274,6 +275,7 @@ class Calls:
             redirect.links.append(link)
             link.followers.append(redirect)
             self._roster.has_call(redirect)
+            self._touched[redirect.man_id] = redirect
 
     # Judging.
 
@@ -284,6 +286,8 @@ class Calls:
             self._touched[redirect.man_id] = redirect
 
     def _judge(self) -> list[Change]:
+        if not self._touched:
+            return []
         changes = []
         touched, self._touched = self._touched, {}
         for call in touched.values():

@@ -75,8 +75,9 @@ class Channels:
         leg = self._living[uniqueid] = link.legs[uniqueid] = Leg(uniqueid, link)
         return leg
 
-    def learn(self, leg: Leg, name: str, get: Get, now: int) -> None:
-        """Add what an event tells of a channel."""
+    def learn(self, leg: Leg, name: str, get: Get, now: int) -> bool:
+        """Add what an event tells of a channel; True when that is anything a row is judged by."""
+        before = (leg.name, leg.rang, leg.up, leg.ended, leg.cause)
         if name == "Rename":
             leg.name, leg.renamed = get("Newname") or leg.name, True
         elif not leg.renamed:
@@ -91,12 +92,13 @@ class Channels:
             leg.up |= state == "Up"
         elif name == "Hangup":
             self.end(leg, number(get("Cause")), now)
+        return before != (leg.name, leg.rang, leg.up, leg.ended, leg.cause)
 
     def end(self, leg: Leg, cause: int, now: int) -> None:
         """The channel is no more; `cause` is 0 where it is not known."""
         leg.cause = leg.cause or cause
         if not leg.ended:
-            leg.ended = True
+            leg.ended, leg.ended_at = True, now
             self._ended[leg.uniqueid] = self._living.pop(leg.uniqueid)
             self._rest(leg.link, now)
 

@@ -60,7 +60,7 @@ class Roster:
             calls = self._waiting.get(caller, {})
             for call in [c for c in calls.values() if c.finished and now > c.ended_at + LATE]:
                 _drop(self._waiting, call)
-            fit += [call for call in calls.values() if call.since <= link.born]
+            fit += [call for call in calls.values() if call.since < link.born]
         return min(fit, key=lambda call: (call.finished, call.man_id), default=None)
 
     def redirects_of(self, caller: str) -> list[Call]:

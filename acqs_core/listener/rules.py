@@ -54,6 +54,8 @@ class Leg:
     up: bool = False
     ended: bool = False
     cause: int = 0
+    ended_at: int = 0
+    """When it ended, counted in events."""
 
     @property
     def is_local(self) -> bool:
@@ -120,7 +122,7 @@ def judgement(call: Call) -> Change | None:
     if status is None:
         return None
     dead = status is Status.DEAD
-    shown = shown_leg(call, legs)
+    shown = shown_leg(legs)
     best = legs[0] if legs else None
     return Change(
         call.man_id,
@@ -145,19 +147,26 @@ def status_of(call: Call, legs: list[Leg]) -> Status | None:
     return Status.UPDATED if any(leg.rang or leg.up for leg in legs) else None
 
 
-def shown_leg(call: Call, legs: list[Leg]) -> Leg | None:
+def shown_leg(legs: list[Leg]) -> Leg | None:
     """The channel that the row shows, of legs in order of preference: one that rang or was up, never a made-up one.
 
-    The best of those that live; when none does, a real channel before all, else the one that the row had come to: a
-    Local channel that was optimised away is not come back to. The far half of a Local channel is no other channel to
-    follow; it outlives the near half by an instant.
+    The best of those that live. When none does, a real channel before all; of several Local ones that which lived
+    longest, because a call does not come back to a Local channel that was optimised away.
     """
+    rang = [leg for leg in legs if leg.rang or leg.up]
+    if len(rang) < 2:
+        return rang[0] if rang else None
+    near = _without_far_halves(rang, legs)
+    alive = [leg for leg in near if not leg.ended]
+    if alive:
+        return alive[0]
+    return near[0] if not near[0].is_local else max(near, key=lambda leg: leg.ended_at)
+
+
+def _without_far_halves(rang: list[Leg], legs: list[Leg]) -> list[Leg]:
+    """The far half of a Local channel is no other channel to follow: it outlives the near half by an instant."""
     near = {leg.name[:-1] for leg in legs if leg.name.endswith(";1")}
-    rang = [leg for leg in legs if (leg.rang or leg.up) and not (leg.name.endswith(";2") and leg.name[:-1] in near)]
-    alive = [leg for leg in rang if not leg.ended]
-    if alive or not rang or not rang[0].is_local or call.given is None:
-        return next(iter(alive or rang), None)
-    return next((leg for leg in rang if leg.uniqueid == call.given.uniqueid), rang[0])
+    return [leg for leg in rang if not (leg.name.endswith(";2") and leg.name[:-1] in near)] or rang
 
 
 def answered(call: Call, legs: list[Leg]) -> bool:
