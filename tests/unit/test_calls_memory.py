@@ -1,0 +1,148 @@
+"""The listener's memory is bounded by the calls that live, and what it drops is not missed."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+import pytest
+
+from acqs_core.action import Outcome, Status
+from acqs_core.listener.calls import Calls
+from tests.unit.test_calls_matching import V1, Box, originate, redirect
+
+REMEMBERED = 50
+
+
+def held(calls: Calls) -> int:
+    """How many objects hang on a memory."""
+    seen, edge = {id(calls)}, [calls]
+    count = 0
+    while edge:
+        fresh = [one for one in gc.get_referents(*edge) if gc.is_tracked(one) and not isinstance(one, type)]
+        edge = []
+        for one in fresh:
+            if id(one) not in seen:
+                seen.add(id(one))
+                edge.append(one)
+                count += len(one) if isinstance(one, dict | list | set) else 1
+    return count
+
+
+def a_call_that_is_answered(box: Box, man_id: int) -> None:
+    """Under a caller id that every other call has too."""
+    action_id, uniqueid = f"acqs-{man_id}-0000", f"acqs-{man_id}"
+    box.calls.watch(originate(man_id, V1), action_id=action_id)
+    box.channel(uniqueid, "Up", V1)
+    box.answer(action_id, uniqueid)
+    box.hangup(uniqueid)
+    assert box.last.pop(man_id).outcome is Outcome.ANSWERED
+
+
+def a_local_call_that_nobody_answers(box: Box, man_id: int) -> None:
+    action_id, uniqueid = f"acqs-{man_id}-0000", f"acqs-{man_id}"
+    box.calls.watch(originate(man_id, f"V{man_id}"), action_id=action_id)
+    box.channel(uniqueid, "Ringing", f"V{man_id}")
+    box.channel(f"{uniqueid};2", "Ring", f"V{man_id}", linkedid=uniqueid)
+    box.answer(action_id, uniqueid, reason=3)
+    box.hangup(uniqueid, 19)
+    box.hangup(f"{uniqueid};2", 19, linkedid=uniqueid)
+    assert box.last.pop(man_id).outcome is Outcome.NO_ANSWER
+
+
+def a_call_known_by_its_name(box: Box, man_id: int) -> None:
+    box.calls.watch(originate(man_id, f"V{man_id}"), action_id=f"a{man_id}", with_channel_id=False)
+    box.channel(f"10.{man_id}", "Ringing", f"V{man_id}")
+    box.hangup(f"10.{man_id}", 17)
+    assert box.last.pop(man_id).outcome is Outcome.BUSY
+
+
+def a_row_that_asterisk_refused(box: Box, man_id: int) -> None:
+    """`Response: Error` is the sender's to hear: nothing ever tells the listener."""
+    box.calls.watch(originate(man_id, V1), action_id=f"acqs-{man_id}-0000")
+
+
+def an_originate_that_failed_without_a_channel(box: Box, man_id: int) -> None:
+    box.calls.watch(originate(man_id, V1), action_id=f"a{man_id}", with_channel_id=False)
+    box.answer(f"a{man_id}", "<unknown>", reason=0)
+    assert box.last.pop(man_id).status is Status.DEAD
+
+
+def a_redirect_that_names_nobody_who_lives(box: Box, man_id: int) -> None:
+    box.calls.watch(redirect(man_id, f"V{man_id}"), action_id=f"acqs-{man_id}-0000")
+
+
+def a_strangers_call(box: Box, man_id: int) -> None:
+    box.channel(f"10.{man_id}", "Up", f"Stranger {man_id}")
+    box.answer(f"strange-{man_id}", f"10.{man_id}")
+    box.hangup(f"10.{man_id}")
+    box.calls.unknown_callers.clear()  # as the listener does when it has looked them up
+
+
+def a_row_of_another_process_that_is_never_found(box: Box, man_id: int) -> None:
+    box.channel(f"acqs-{man_id}", "Up")
+    box.answer(f"acqs-{man_id}-0000", f"acqs-{man_id}")
+    box.hangup(f"acqs-{man_id}")
+    box.calls.unknown_ids.clear()
+
+
+KINDS = (
+    (a_call_that_is_answered, 100_000),
+    (a_local_call_that_nobody_answers, 5_000),
+    (a_call_known_by_its_name, 5_000),
+    (a_row_that_asterisk_refused, 5_000),
+    (an_originate_that_failed_without_a_channel, 5_000),
+    (a_redirect_that_names_nobody_who_lives, 5_000),
+    (a_strangers_call, 5_000),
+    (a_row_of_another_process_that_is_never_found, 5_000),
+)
+
+
+@pytest.mark.parametrize(("happens", "times"), KINDS, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_happens_often_leaves_no_more_behind_than_what_happened_a_few_times(
+    happens: Callable[[Box, int], None], times: int
+) -> None:
+    box = Box(Calls(remembered=REMEMBERED))
+    for man_id in range(1, 1_500):  # beyond LATE, after which rows that failed give up waiting for a channel
+        happens(box, man_id)
+    few = held(box.calls)
+    for man_id in range(1_500, times):
+        happens(box, man_id)
+    assert few > REMEMBERED
+    assert held(box.calls) <= few * 1.1
+
+
+def test_rows_whose_calls_live_are_never_dropped_however_many_come_after() -> None:
+    box = Box(Calls(remembered=REMEMBERED))
+    living = range(1, 4 * REMEMBERED)
+    for man_id in living:
+        box.calls.watch(originate(man_id), action_id=f"acqs-{man_id}-0000")
+        box.channel(f"acqs-{man_id}", "Ringing")
+    for man_id in range(1_000, 1_000 + 4 * REMEMBERED):
+        a_call_that_is_answered(box, man_id)
+    assert len(box.calls) == len(living)
+    for man_id in living:
+        (change,) = box.hangup(f"acqs-{man_id}", 17)
+        assert (change.man_id, change.status, change.outcome) == (man_id, Status.DEAD, Outcome.BUSY)
+
+
+def test_a_row_that_was_dropped_before_it_was_heard_of_is_asked_for_when_it_is() -> None:
+    box = Box(Calls(remembered=REMEMBERED))
+    for man_id in range(1, 3 * REMEMBERED):
+        a_row_that_asterisk_refused(box, man_id)
+    box.answer("acqs-1-0000", "<unknown>", reason=5)
+    assert box.last == {}
+    assert box.calls.unknown_ids == {1}
+    box.take(box.calls.found([originate(1, V1)]))
+    assert (box.status(1), box.last[1].outcome) == (Status.DEAD, Outcome.BUSY)
+
+
+def test_a_late_event_about_an_ended_call_that_is_still_remembered_brings_nothing_back() -> None:
+    box = Box(Calls(remembered=REMEMBERED))
+    a_call_that_is_answered(box, 1)
+    for man_id in range(2, REMEMBERED):
+        a_call_that_is_answered(box, man_id)
+    assert (
+        box.say("NewCallerid", Uniqueid="acqs-1", Linkedid="acqs-1", CallerIDName="Late", Channel="PJSIP/acqs-1") == []
+    )
+    assert len(box.calls) == 0
