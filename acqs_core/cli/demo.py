@@ -24,11 +24,7 @@ def demo(
     from acqs_core.cli import logs
     from acqs_core.demo import run
 
-    if json or not sys.stderr.isatty():
-        import logging
-
-        logging.disable(logging.INFO)
-    logs.start()
+    logs.start(quiet=json or not sys.stderr.isatty())
     with asyncio.Runner() as runner:
         report = runner.run(run(actions, seconds))
     if json:

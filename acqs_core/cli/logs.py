@@ -23,12 +23,14 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def start(*, verbose: bool = False) -> None:
-    """Send the log to stderr."""
+def start(*, verbose: bool = False, quiet: bool = False) -> None:
+    """Send the log to stderr; `quiet` leaves warnings and errors."""
     handler = logging.StreamHandler(sys.stderr)
     if sys.stderr.isatty():
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     else:
         handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO, handlers=[handler], force=True
+    )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
