@@ -124,7 +124,8 @@ class Writer:
             self._store.apply(transitions)
         except QueueUnavailable:
             raise
-        except QueueError as error:
+        except (QueueError, ValueError, ArithmeticError) as error:
+            # The last two are what a driver says of a value before it asks the server.
             self._write_singly(transitions, outcomes, journal, error)
 
     def _write_singly(
@@ -132,7 +133,7 @@ class Writer:
         transitions: list[Transition],
         outcomes: list[OutcomeRecord],
         journal: list[JournalEntry],
-        error: QueueError,
+        error: Exception,
     ) -> None:
         """One row's values must not take the others down with it: write each alone, and say which one was refused."""
         if len(transitions) + len(outcomes) + len(journal) == 1:
