@@ -32,7 +32,7 @@ class Flaky(Store):
         self.loop.call_soon_threadsafe(self.tried.set)
         if self.away:
             raise QueueUnavailable("taken away by the test")
-        self.batches += 1
+        self.batches += bool(outcomes or journal)
         super().record(outcomes, journal)
 
     loop: asyncio.AbstractEventLoop
