@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acqs_core.cli.common import Config, ServerIp, Url, settings
+from acqs_core.cli.common import Config, ServerIp, Url, settings, store
+from acqs_core.errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from acqs_core.engine import Engine
+    from acqs_core.settings import Settings
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
@@ -48,8 +50,17 @@ def _serve(
     from acqs_core.cli import logs
     from acqs_core.engine import Engine
 
+    _refuse_missing_tables(chosen)
     logs.start(verbose=verbose)
     serve(lambda: Engine(chosen, send=do_send, listen=do_listen))
+
+
+def _refuse_missing_tables(chosen: Settings) -> None:
+    """A database that is away may come back, so the engine waits for it; tables that are missing will not come."""
+    try:
+        store(chosen).control()
+    except QueueUnavailable:
+        return
 
 
 def serve(make: Callable[[], Engine]) -> None:

@@ -134,6 +134,7 @@ def test_tables_for_people_show_text_from_rows_without_letting_it_drive_the_term
         (("inject", "call"), 2, "channel"),
         (("queue", "list", "--status", "GONE"), 2, "GONE"),
         (("run", "--config", "missing.toml"), 2, "missing.toml"),
+        (("run", "--url", "sqlite:///nothing-in-it.sqlite3"), 3, "db init"),
         (("queue", "counts", "--url", "mysql://nobody@127.0.0.1:9/none"), 3, "127.0.0.1:9"),
         (("nonsense",), 2, "nonsense"),
     ],
