@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import exc
 
 from acqs_core.action import LINE_COLUMNS
-from acqs_core.errors import QueueError
+from acqs_core.errors import QueueError, SchemaMissing
 from acqs_core.queue.database import Database, statement
 from acqs_core.queue.layout import TABLE
 from acqs_core.queue.tables import metadata
@@ -43,12 +43,12 @@ _VARIABLES = (
 
 def check(db: Database, server_ip: str) -> list[Finding]:
     """Everything that was looked at, good or bad. A database that cannot be reached or read is a finding as well."""
+    findings: list[Finding] = []
     try:
-        if db.dialect == "sqlite":
-            return list(_sqlite(db))
-        return list(_mysql(db, server_ip))
+        findings.extend(_sqlite(db) if db.dialect == "sqlite" else _mysql(db, server_ip))
     except QueueError as error:
-        return [Finding("error", "connection", str(error), "check queue.url, the server and the user's secret")]
+        findings.append(Finding("error", "connection", str(error), "check queue.url, the server and the user's secret"))
+    return findings
 
 
 def _sqlite(db: Database) -> Iterator[Finding]:
@@ -219,7 +219,8 @@ def _denied(db: Database, sql: str) -> bool:
     except QueueError as error:
         if _number(error) in _DENIED:
             return True
-        raise
+        if not isinstance(error, SchemaMissing):
+            raise
     return False
 
 

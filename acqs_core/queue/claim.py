@@ -32,16 +32,20 @@ WINDOW = 20
 
 @dataclasses.dataclass(slots=True)
 class Lane:
-    """The NEW rows of one value of server_ip. `low` is the mark of a backlog: no NEW row is known below that man_id."""
+    """The NEW rows of one value of server_ip, where no index gives them in order.
+
+    No NEW row is known below the man_id `low`; that is trusted until `next_search`. With a `backlog` there are more NEW
+    rows than one claim takes, and they are read by key from `low` on.
+    """
 
     server_ip: str
-    low: int | None = None
-    next_rescan: float = 0.0
+    low: int = 0
+    backlog: bool = False
+    next_search: float = 0.0
 
     def returned(self, man_ids: Collection[int]) -> None:
         """Rows came back to NEW: look there again."""
-        if self.low is not None and man_ids:
-            self.low = min(self.low, *man_ids)
+        self.low = min([self.low, *man_ids])
 
 
 class Claims(Desk):
@@ -153,35 +157,37 @@ class Claims(Desk):
     def _lowest_new(self, lane: Lane, limit: int, bound: int | None) -> list[Row]:
         if self._db.layout.in_order:
             return self._new_rows(lane, self._by_status(), "ORDER BY m.man_id", limit, end=bound)
-        if lane.low is not None and self._clock() < lane.next_rescan:
+        if self._clock() < lane.next_search:
             if bound is not None and lane.low >= bound:
                 return []
-            new = self._window(lane, limit, bound)
-            if new or lane.low == bound:
-                return new
+            if lane.backlog:
+                new = self._window(lane, limit, bound)
+                if new or lane.low == bound:
+                    return new
         return self._searched(lane, limit)
 
     def _window(self, lane: Lane, limit: int, bound: int | None) -> list[Row]:
         """NEW rows read by key from the low-water mark on, which moves past them."""
-        low = lane.low or 0
-        end = low + limit * WINDOW if bound is None else min(low + limit * WINDOW, bound)
-        new = self._new_rows(lane, self._by_key(), "ORDER BY m.man_id", limit, low=low, end=end)
+        end = lane.low + limit * WINDOW if bound is None else min(lane.low + limit * WINDOW, bound)
+        new = self._new_rows(lane, self._by_key(), "ORDER BY m.man_id", limit, low=lane.low, end=end)
         lane.low = new[-1].man_id + 1 if len(new) == limit else end
         return new
 
     def _searched(self, lane: Lane, limit: int) -> list[Row]:
         """NEW rows by an index without order: all of them when they are few, else the low-water mark is set anew."""
         started = self._clock()
-        new = self._new_rows(lane, self._by_status(), "", limit + 1)
-        if len(new) <= limit:
-            lane.low = None
-            return sorted(new, key=lambda row: row.man_id)
+        new = sorted(self._new_rows(lane, self._by_status(), "", limit + 1), key=lambda row: row.man_id)
+        lane.backlog = len(new) > limit
+        if not lane.backlog:
+            lane.low = new[0].man_id if new else 0
+            lane.next_search = started + RESCAN
+            return new
         lowest = statement(
             f"SELECT MIN(m.man_id) FROM {self._by_status()} WHERE m.server_ip = :lane AND m.status = 'NEW'"
         )
-        lane.low = self._records(lowest, {"lane": lane.server_ip})[0][0] or 0
+        lane.low = int(self._records(lowest, {"lane": lane.server_ip})[0][0] or 0)
         now = self._clock()
-        lane.next_rescan = now + max(RESCAN, (now - started) / RESCAN_SHARE)
+        lane.next_search = now + max(RESCAN, (now - started) / RESCAN_SHARE)
         return self._window(lane, limit, None)
 
     def _new_rows(

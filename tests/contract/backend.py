@@ -62,7 +62,10 @@ class Backend:
     def sql(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run one statement as a producer would: own connection, not strict. `?` marks values; committed."""
         with self.connection() as connection, closing(connection.cursor()) as cursor:
-            cursor.execute(text.replace("?", "%s") if self.is_mysql else text, values)
+            if self.is_mysql:
+                cursor.execute(text.replace("?", "%s"), values or None)
+            else:
+                cursor.execute(text, values)
             return [tuple(record) for record in cursor.fetchall()]
 
     @contextmanager

@@ -25,8 +25,7 @@ _numbers = itertools.count(1)
 
 
 def _server() -> MariaDB:
-    # The suite makes hundreds of databases; what a power cut would do to them is of no interest.
-    server = MariaDB(options=("--innodb-flush-log-at-trx-commit=0",))
+    server = MariaDB()
     server.start()
     return server
 
@@ -74,6 +73,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, standing: dict[str, 
         standing[kind] = make(kind, request.getfixturevalue("own_server"))
         schema.init(standing[kind].db)
     made = standing[kind]
+    made.db.dispose()  # another test may have restarted the server
     with made.connection() as connection, connection.cursor() as cursor:
         for table in metadata.tables:
             cursor.execute(f"DELETE FROM {table}")
