@@ -6,6 +6,7 @@ where the operator wrote a limit would be worse than one that refuses to start.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import re
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from acqs_core.errors import SettingsError
 
@@ -101,11 +102,12 @@ class Settings(_Section):
     sender: SenderSettings = SenderSettings()
     listener: ListenerSettings = ListenerSettings()
 
-    @model_validator(mode="after")
-    def _names_fit(self) -> Settings:
-        if not self.server_ip.isascii() or self.server_ip != self.server_ip.strip():
-            raise ValueError("server_ip must be plain ASCII without blanks around it")
-        return self
+    @field_validator("server_ip")
+    @classmethod
+    def _is_plain(cls, value: str) -> str:
+        if not value.isascii() or value != value.strip():
+            raise ValueError("give plain ASCII without blanks around it")
+        return value
 
 
 def load(
@@ -115,7 +117,7 @@ def load(
 
     Raises SettingsError naming the key and, for a file, its line.
     """
-    source = path or next((p for p in DEFAULT_FILES if p.is_file()), None)
+    source = path or _default_file()
     text = _read(source) if source is not None else ""
     tree = _parse(source, text)
     if source is not None:
@@ -125,12 +127,20 @@ def load(
     try:
         return Settings(**merged)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(e, source, text, tree, env) for e in error.errors())) from None
+        sources = _Sources(source, text, tree, env, flags or {})
+        raise SettingsError("\n".join(sources.explain(e) for e in error.errors())) from None
+
+
+def _default_file() -> Path | None:
+    try:
+        return next((path for path in DEFAULT_FILES if path.is_file()), None)
+    except PermissionError as error:
+        raise SettingsError(f"cannot look for a settings file: {error}; name another with --config") from None
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read the settings file {path}: {error}; name another with --config") from None
 
@@ -145,7 +155,7 @@ def _parse(path: Path | None, text: str) -> dict[str, Any]:
 def _refuse_open_secret(path: Path, tree: dict[str, Any]) -> None:
     asterisk, queue = tree.get("asterisk"), tree.get("queue")
     secret = isinstance(asterisk, dict) and any(asterisk.get(key) for key in _SECRET_KEYS)
-    password = isinstance(queue, dict) and re.search(r"://[^/@]*:[^/@]+@", str(queue.get("url", "")))
+    password = isinstance(queue, dict) and re.search(r"://[^/@]*:[^@]+@", str(queue.get("url", "")))
     if (secret or password) and path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
         raise SettingsError(f"{path} holds a secret and other users can read it; mend it with: chmod o= {path}")
 
@@ -165,8 +175,14 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         node = tree
         for key in keys[:-1]:
             node = node.setdefault(key, {})
-        node[keys[-1]] = value.split(",") if keys[-1] == "allow_actions" else value
+            if not isinstance(node, dict):
+                raise SettingsError(f"environment {name}: {keys[0]!r} is set as a whole too; leave one of the two out")
+        node[keys[-1]] = _names_in(value) if keys[-1] == "allow_actions" else value
     return tree
+
+
+def _names_in(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
@@ -177,18 +193,29 @@ def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _explain(error: Any, path: Path | None, text: str, tree: dict[str, Any], env: dict[str, Any]) -> str:
-    keys = [str(part) for part in error["loc"] if not isinstance(part, int)]
-    dotted = ".".join(keys) or "settings"
-    if error["type"] == "extra_forbidden":
-        says = f"no setting is called {dotted!r}{_nearest(keys[-1], _names(keys[:-1]))}"
-    else:
-        says = f"{dotted}: {error['msg'].removeprefix('Value error, ')}"
-    if _has(env, keys):
-        return f"environment ACQS_{'__'.join(keys).upper()}: {says}"
-    if path is not None and _has(tree, keys):
-        return f"{path}, line {_line_of(text, keys)}: {says}"
-    return says
+@dataclasses.dataclass(frozen=True)
+class _Sources:
+    """Where settings came from, so that a refusal can say which one to mend."""
+
+    path: Path | None
+    text: str
+    tree: dict[str, Any]
+    env: dict[str, Any]
+    flags: dict[str, Any]
+
+    def explain(self, error: Any) -> str:
+        """One error of pydantic's in a sentence; never with the value, which may be a secret."""
+        keys = [str(part) for part in error["loc"] if not isinstance(part, int)]
+        dotted = ".".join(keys)
+        if error["type"] == "extra_forbidden":
+            says = f"no setting is called {dotted!r}{_nearest(keys[-1], _names(keys[:-1]))}"
+        else:
+            says = f"{dotted}: {error['msg'].removeprefix('Value error, ')}"
+        if _has(self.flags, keys):
+            return f"command line: {says}"
+        if _has(self.env, keys):
+            return f"environment ACQS_{'__'.join(keys).upper()}: {says}"
+        return f"{self.path}, line {_line_of(self.text, keys)}: {says}" if _has(self.tree, keys) else says
 
 
 def _has(tree: Any, keys: list[str]) -> bool:
@@ -214,15 +241,22 @@ def _nearest(name: str, known: set[str]) -> str:
 
 
 def _line_of(text: str, keys: list[str]) -> int:
-    """The line where a key of the file stands: tomllib keeps no positions, so the section and key are looked for."""
-    section = ""
+    """The line where a key of the file stands, or the table that holds it: tomllib keeps no positions, so the text is
+    searched for them."""
+    section: list[str] = []
+    best, found = 0, 1
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.split("#", 1)[0].strip()
         if bare.startswith("["):
-            section = bare.strip("[] ")
-            if section.split(".") == keys:
-                return number
-        name = bare.partition("=")[0].strip().strip("\"'")
-        if name and [*filter(None, section.split(".")), *name.split(".")] == keys[: len(section.split(".")) + 9]:
-            return number
-    return 1
+            section = here = _path_of(bare.strip("[] "))
+        elif "=" in bare:
+            here = section + _path_of(bare.partition("=")[0])
+        else:
+            continue
+        if len(here) > best and here == keys[: len(here)]:
+            best, found = len(here), number
+    return found
+
+
+def _path_of(name: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in name.split(".")]

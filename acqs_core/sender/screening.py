@@ -15,7 +15,7 @@ class Screening:
     """The checks of design §1, QUEUE → DEAD."""
 
     def __init__(self, settings: SenderSettings) -> None:
-        self._allowed = frozenset(name.strip().lower() for name in settings.allow_actions)
+        self._allowed = frozenset(name.strip().lower() for name in settings.allow_actions if name.strip())
         self._expire_after = settings.expire_new_after
 
     def asks_for_dead_call(self, row: Row) -> bool:
