@@ -86,7 +86,7 @@ class CallerIdOrder:
 
     def enter(self, callerid: str, man_id: int) -> bool:
         """Stand in line; True when it is this row's turn at once. Blank caller ids have no line."""
-        if not callerid:
+        if not callerid.strip():
             return True
         line = self._lines.setdefault(callerid, deque())
         line.append(man_id)
