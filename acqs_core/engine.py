@@ -63,6 +63,7 @@ class Engine:
         self._writer = Writer(self.store, self._threads)
         self._grants: dict[str, Grant] = {}
         self._granted = {"sender": asyncio.Event(), "listener": asyncio.Event()}
+        """The lease is held and what its last holder left has been put right."""
         self._paused = False
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -133,7 +134,6 @@ class Engine:
                 await asyncio.sleep(STANDBY_EVERY)
                 continue
             self._grants[role] = grant
-            self._granted[role].set()
             log.info("%s: lease of %s held, token %d", role, grant.server_ip, grant.token)
             try:
                 await while_held(grant)
@@ -158,6 +158,7 @@ class Engine:
             except QueueError as error:
                 log.warning("sender: cannot take over yet: %s", error)
                 await asyncio.sleep(STANDBY_EVERY)
+        self._granted["sender"].set()
         try:
             while await self._renewed(grant):
                 await self._follow_pause()
@@ -184,6 +185,7 @@ class Engine:
     async def _listen(self, grant: Grant) -> None:
         assert self.listener is not None
         listening = asyncio.create_task(self.listener.run(), name="listening")
+        self._granted["listener"].set()
         try:
             while await self._renewed(grant) and not listening.done():
                 await asyncio.wait((listening,), timeout=LEASE_EVERY)
