@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from acqs_core.action import LINE_COLUMNS, NewAction, Row, Status
+from acqs_core.errors import QueueUnavailable
 from tests.integration.stand import Stand
 from tests.lab.client import Frame
 from tests.lab.recorder import Recorder
@@ -184,10 +185,12 @@ async def until_settled(
 
     async with asyncio.timeout(seconds):
         while True:
-            unknown = {row.man_id for row, _ in await asyncio.to_thread(stand.store.unknown, response_timeout, 1000)}
-            rows = {row.man_id: row for row in await asyncio.to_thread(stand.store.by_ids, man_ids)}
-            if all(settled(row) for row in rows.values()):
-                return rows, unknown
+            with contextlib.suppress(QueueUnavailable):  # a database that was restarted closed our connections too
+                found = await asyncio.to_thread(stand.store.unknown, response_timeout, 1000)
+                unknown = {row.man_id for row, _ in found}
+                rows = {row.man_id: row for row in await asyncio.to_thread(stand.store.by_ids, man_ids)}
+                if all(settled(row) for row in rows.values()):
+                    return rows, unknown
             await asyncio.sleep(0.2)
 
 

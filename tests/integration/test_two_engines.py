@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -78,10 +79,14 @@ async def _two_under_load(
 
 
 async def _produce(stand: Stand, man_ids: list[int], stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        man_ids += await asyncio.to_thread(burst, stand, [call("Local/631@default/n", exten="630")] * AT_ONCE)
+    """Rows of which some share a caller id, so that some wait in QUEUE for the answer to another."""
+    for number in itertools.count():
+        same = call("Local/631@default/n", exten="630", callerid=f"V{number % 4}")
+        man_ids += await asyncio.to_thread(burst, stand, [same] * AT_ONCE)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), EVERY)
+        if stop.is_set():
+            return
 
 
 async def _lease(stand: Stand) -> tuple[int, int]:
