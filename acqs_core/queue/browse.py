@@ -128,12 +128,13 @@ class Browsing(Desk):
 
     def timeline(self, man_id: int) -> Timeline:
         """Everything about one action. Raises NotFound."""
-        found = self._timelines([man_id])
+        found = self.timelines([man_id])
         if not found:
             raise NotFound(f"there is no action {man_id}; it may have been purged")
         return found[0]
 
-    def _timelines(self, man_ids: Sequence[int]) -> list[Timeline]:
+    def timelines(self, man_ids: Sequence[int]) -> list[Timeline]:
+        """Everything about these actions, newest first; those that do not exist are left out."""
         about_journal = statement(
             f"SELECT {rows.JOURNAL} FROM acqs_journal WHERE man_id IN :ids ORDER BY man_id, at, id", "ids"
         )
