@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from acqs_core.action import NewAction, Outcome, Status, call, channel_id, command, hangup, raw, redirect
+from acqs_core.queue.types import Timeline
 from tests.integration.stand import Stand, events_of, outcome_of
 
 pytestmark = pytest.mark.usefixtures("phones")
@@ -42,14 +44,16 @@ ENDS: dict[str, tuple[NewAction, Outcome, int | None, str, str]] = {
 }  # fmt: skip
 
 
+def as_told(outcome: Outcome) -> Callable[[Timeline], bool]:
+    """Whether the row has come to its outcome and its answer: they are written by two parts of the engine."""
+    return lambda timeline: outcome_of(timeline) is outcome and timeline.row.response == "Y"
+
+
 async def test_each_call_ends_with_its_outcome(stand: Stand) -> None:
     async with stand.engine():
         rows = {name: stand.produce(case[0]) for name, case in ENDS.items()}
         found = dict(zip(rows, await asyncio.gather(*map(stand.until_dead, rows.values())), strict=True))
-        settled = {
-            name: await stand.until(rows[name], lambda t, o=case[1]: outcome_of(t) is o and t.row.response == "Y")
-            for name, case in ENDS.items()
-        }
+        settled = {name: await stand.until(rows[name], as_told(case[1])) for name, case in ENDS.items()}
     for name, (_, outcome, cause, channel, answer) in ENDS.items():
         end = settled[name]
         man_id = rows[name]
