@@ -6,7 +6,7 @@ import asyncio
 
 from acqs_core.action import Row, compose
 from acqs_core.sender.child import Child
-from acqs_core.sender.places import Places
+from acqs_core.sender.places import COMPANY, LOAD, Places
 
 
 def _child(man_id: int) -> Child:
@@ -49,3 +49,25 @@ async def test_nobody_is_sent_away_while_there_is_room() -> None:
     await places.take()
     assert not lingering.may_leave.is_set()
     assert places.lingering == 1
+
+
+async def test_in_a_burst_few_go_on_lingering_and_those_who_came_last_are_they() -> None:
+    places = Places(100)
+    for _ in range(LOAD + 1):
+        await places.take()  # under way, not answered yet
+    children = []
+    for man_id in range(COMPANY + 3):
+        await places.take()
+        children.append(_child(man_id))
+        places.lingers(children[-1])
+    assert [child.may_leave.is_set() for child in children] == [True] * 3 + [False] * COMPANY
+
+
+async def test_at_a_calm_rate_everybody_lingers() -> None:
+    places = Places(100)
+    children = [_child(man_id) for man_id in range(COMPANY * 5)]
+    for child in children:
+        await places.take()
+        places.lingers(child)
+    assert not any(child.may_leave.is_set() for child in children)
+    assert places.lingering == len(children)
