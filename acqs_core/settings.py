@@ -71,8 +71,9 @@ class SenderSettings(_Section):
     """Seconds that a child session stays after its answer (seed step 3)."""
     max_sessions: int = Field(default=100, ge=1, le=5000)
     """Child sessions open at the same time."""
-    max_logins: int = Field(default=20, ge=1, le=1000)
-    """Child sessions that are logging in at the same time; keep it below Asterisk's authlimit (50)."""
+    max_logins: int = Field(default=8, ge=1, le=1000)
+    """Child sessions that are logging in at the same time; keep it below Asterisk's authlimit (50), and below its listen
+    backlog (10), beyond which the kernel drops a connection's first packet and tries again after a second."""
     max_per_second: float = Field(default=0.0, ge=0)
     """Actions sent a second; 0 is no limit."""
     response_timeout: float = Field(default=10.0, gt=0, le=3600)
