@@ -196,6 +196,14 @@ def test_a_call_that_began_before_the_row_was_sent_is_not_its_call() -> None:
     assert box.status(1) is None
 
 
+def test_a_call_that_another_row_made_is_not_taken_by_caller_id_though_that_row_is_not_known_yet() -> None:
+    box = Box()
+    box.calls.watch(originate(1, V1), action_id="a1", with_channel_id=False)
+    box.channel("acqs-2", "Ringing", V1)
+    assert box.status(1) is None
+    assert (box.calls.unknown_ids, box.calls.unknown_callers) == ({2}, set())
+
+
 def test_an_event_about_nobody_is_passed_over() -> None:
     box = Box()
     for uniqueid in ("", "<unknown>", "<null>"):
@@ -226,6 +234,15 @@ def test_an_answer_to_another_sending_of_the_row_does_not_settle_it() -> None:
     box.answer("acqs-3-bbbb", "acqs-3", reason=0)
     assert box.status(3) is Status.DEAD
     assert not box.calls.unknown_ids
+
+
+def test_a_reason_that_says_something_is_not_undone_by_one_that_does_not() -> None:
+    for reasons in ((3, 0), (0, 3)):
+        box = Box()
+        box.calls.watch(originate(3, "", "ActionID: mine"), action_id="mine")
+        for reason in reasons:
+            box.answer("mine", "<unknown>", reason)
+        assert box.last[3].outcome is Outcome.NO_ANSWER
 
 
 def test_an_answer_without_an_action_id_settles_nothing() -> None:
@@ -296,6 +313,16 @@ def test_calls_of_two_rows_that_were_bridged_before_we_heard_of_them_stay_two() 
     box.hangup("mine", linkedid="acqs-1")
     box.hangup("acqs-2", linkedid="acqs-1")
     assert [box.status(man_id) for man_id in (1, 2, 3)] == [Status.UPDATED, Status.DEAD, Status.DEAD]
+
+
+def test_calls_of_two_rows_that_are_bridged_when_we_hear_of_them_stay_two() -> None:
+    box = Box()
+    for man_id in (1, 2):
+        box.calls.watch(originate(man_id), action_id=f"acqs-{man_id}-0000")
+    box.calls.watch(originate(3, "", "ChannelId: mine"), action_id="acqs-3-0000")
+    for uniqueid in ("acqs-1", "acqs-2", "mine"):
+        box.channel(uniqueid, "Up", linkedid="acqs-1")
+    assert [box.shown(man_id) for man_id in (1, 2, 3)] == ["acqs-1", "acqs-2", "mine"]
 
 
 # Redirects.
@@ -378,6 +405,17 @@ def test_a_channel_that_asterisk_lists_no_more_has_ended_without_a_cause() -> No
     assert (box.status(1), box.last[1].cause, box.last[1].outcome) == (Status.DEAD, None, Outcome.FAILED)
     assert box.calls.ended("acqs-1") == []
     assert box.calls.ended("never heard of") == []
+
+
+def test_the_cause_of_an_end_is_learnt_late_and_not_lost_again() -> None:
+    box = Box()
+    box.calls.watch(originate(1), action_id="acqs-1-0000")
+    box.channel("acqs-1", "Ringing")
+    box.take(box.calls.ended("acqs-1"))
+    box.hangup("acqs-1", 17)
+    assert (box.last[1].cause, box.last[1].outcome) == (17, Outcome.BUSY)
+    box.hangup("acqs-1", 0)
+    assert box.last[1].cause == 17
 
 
 def test_a_channel_keeps_its_new_name_when_an_event_from_before_comes_late() -> None:

@@ -68,6 +68,14 @@ def an_originate_that_failed_without_a_channel(box: Box, man_id: int) -> None:
     assert box.last.pop(man_id).status is Status.DEAD
 
 
+def an_originate_that_failed_before_its_channel_was_heard(box: Box, man_id: int) -> None:
+    box.calls.watch(originate(man_id, f"V{man_id}"), action_id=f"acqs-{man_id}-0000")
+    box.answer(f"acqs-{man_id}-0000", f"acqs-{man_id}", reason=3)
+    box.channel(f"acqs-{man_id}", "Ringing", f"V{man_id}")
+    box.hangup(f"acqs-{man_id}", 19)
+    assert box.last.pop(man_id).outcome is Outcome.NO_ANSWER
+
+
 def a_redirect_that_names_nobody_who_lives(box: Box, man_id: int) -> None:
     box.calls.watch(redirect(man_id, f"V{man_id}"), action_id=f"acqs-{man_id}-0000")
 
@@ -92,6 +100,7 @@ KINDS = (
     (a_call_known_by_its_name, 5_000),
     (a_row_that_asterisk_refused, 5_000),
     (an_originate_that_failed_without_a_channel, 5_000),
+    (an_originate_that_failed_before_its_channel_was_heard, 5_000),
     (a_redirect_that_names_nobody_who_lives, 5_000),
     (a_strangers_call, 5_000),
     (a_row_of_another_process_that_is_never_found, 5_000),
