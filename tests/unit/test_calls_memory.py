@@ -9,7 +9,7 @@ import pytest
 
 from acqs_core.action import Outcome, Status
 from acqs_core.listener.calls import Calls
-from tests.unit.test_calls_matching import V1, Box, originate, redirect
+from tests.unit.hearsay import V1, Box, originate, redirect
 
 REMEMBERED = 50
 
