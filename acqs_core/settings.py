@@ -72,7 +72,7 @@ class SenderSettings(_Section):
     max_sessions: int = Field(default=100, ge=1, le=5000)
     """Child sessions open at the same time."""
     max_logins: int = Field(default=8, ge=1, le=1000)
-    """Child sessions that are logging in at the same time; keep it below Asterisk's authlimit (50), and below its listen
+    """Child sessions that are logging in at the same time; keep it below Asterisk's authlimit (50) and its listen
     backlog (10), beyond which the kernel drops a connection's first packet and tries again after a second."""
     max_per_second: float = Field(default=0.0, ge=0)
     """Actions sent a second; 0 is no limit."""
