@@ -28,9 +28,9 @@ OPENING = 50
 ROWS = f"""
     INSERT INTO vicidial_manager
         (uniqueid, entry_date, status, response, server_ip, channel, action, callerid, cmd_line_b)
-    SELECT CONCAT('1711111111.', seq), NOW(), IF(seq > {MILLION - NEW}, 'NEW', IF(seq % 10 = 1, 'SENT', 'DEAD')), 'N',
+    SELECT '', NOW(), IF(seq > {MILLION - NEW}, 'NEW', IF(seq % 10 = 1, 'SENT', 'DEAD')), 'N',
         IF(seq <= {MILLION - NEW} AND seq % 3 = 0, '10.0.0.2', IF(seq % 2500 = 0, '', '{SERVER_IP}')),
-        '', 'Hangup', CONCAT('V', seq), 'Channel: PJSIP/100-00000001'
+        '', 'Hangup', '', 'Channel: PJSIP/100-00000001'
     FROM seq_1_to_{MILLION};
     ANALYZE TABLE vicidial_manager;
 """

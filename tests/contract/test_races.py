@@ -11,7 +11,7 @@ from acqs_core.errors import QueueError, Refused
 from acqs_core.queue.store import Store
 from tests.contract.backend import SERVER_IP, Backend, hangup, statuses
 
-ROWS = 120
+ROWS = 60
 
 
 def together(*works: Callable[[], None]) -> None:
@@ -113,7 +113,7 @@ def test_a_take_over_under_load_loses_nothing_and_sends_nothing_twice(backend: B
 
 def test_a_pause_in_mid_flight_stops_everything_at_once(backend: Backend) -> None:
     store, token = backend.store(), backend.grant().token
-    many = 3000  # more than can be sent before the pause comes
+    many = 2000  # more than can be sent before the pause comes
     store.insert_many([hangup() for _ in range(many)])
     sender, operator = Sender(backend.store(apart=True), token, batch=3), backend.store(apart=True)
     written_after: list[int] = []
