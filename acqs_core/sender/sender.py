@@ -13,9 +13,9 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from acqs_core.action import Message, Outcome, Row
 from acqs_core.ami.session import Endpoint, NotWritten, Session
@@ -67,8 +67,7 @@ class Sender:
         self._on_sending = on_sending
         self._screening = Screening(settings)
         self._token: int | None = None
-        self._paused = False
-        self._draining = False
+        self._paused = self._draining = False
         self._wake = asyncio.Event()
         self._halt = asyncio.Event()
         self._halt.set()
@@ -190,10 +189,13 @@ class Sender:
                 continue
             message = self._screening.compose(row, secrets.token_hex(2), self._with_channel_id)
             child = self.children[row.man_id] = Child(row, message, token)
-            task = asyncio.create_task(self._deliver(child), name=f"row {row.man_id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._deliver(child), row)
         return rows
+
+    def _begin(self, work: Coroutine[Any, Any, None], row: Row) -> None:
+        task = asyncio.create_task(work, name=f"row {row.man_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _screened(self, rows: list[Row], token: int) -> list[Row]:
         """The rows that may be sent; the others end now, each with its outcome, and delay nothing behind them."""
@@ -208,9 +210,7 @@ class Sender:
             self._counters.rejected += 1
             log.info("row %d is not sent: %s: %s", row.man_id, *refusal)
             self._unwritten.ending.add(row.man_id)
-            task = asyncio.create_task(self._reject(row.man_id, token, *refusal))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._reject(row.man_id, token, *refusal), row)
         return good
 
     async def _reject(self, man_id: int, token: int, outcome: Outcome, message: str) -> None:
