@@ -116,8 +116,12 @@ def header(lines: Iterable[str], name: str) -> str | None:
 
 
 def channel_id(man_id: int) -> str:
-    """The ChannelId an Originate of this row is given: Uniqueid and Linkedid of its call (Asterisk >= 12.2)."""
-    return f"acqs-{man_id}"
+    """The ChannelId an Originate of this row is given: Uniqueid and Linkedid of its call (Asterisk >= 12.2).
+
+    Ten digits, always: Asterisk 22.10.1 takes a new id that is the beginning of a living one for the same one, and
+    refused acqs-12 while acqs-120 lived (16.28.0 compares whole ids).
+    """
+    return f"acqs-{man_id:010d}"
 
 
 def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:

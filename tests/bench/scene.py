@@ -33,9 +33,6 @@ class Scene:
     def __init__(self, lab: Lab) -> None:
         server, self.asterisk = lab.mariadb(), lab.asterisk()
         self.stand = Stand(server, make_database(server, "innodb"), self.asterisk)
-        # As a table that has been in use: Asterisk 22 refuses a ChannelId that a living one begins with, so that on a
-        # table of three-digit ids acqs-12 fails while acqs-120 lives, whoever sends it.
-        server.client("ALTER TABLE vicidial_manager AUTO_INCREMENT = 1000000", database=self.stand.database)
         self.user = bare.User(self.asterisk.ami_port, "acqs_send", self.asterisk.secret("acqs_send"))
         self.versions = {"asterisk": self.asterisk.version, "mariadb": server.version}
         if server.client("SELECT @@innodb_flush_log_at_trx_commit").strip() != "1":

@@ -25,12 +25,12 @@ def test_with_channel_ids_two_rows_of_one_caller_id_never_mix() -> None:
     box = Box()
     box.calls.watch(originate(1, V1), action_id="acqs-1-0000")
     box.calls.watch(originate(2, V1), action_id="acqs-2-0000")
-    box.channel("acqs-2", "Ringing", V1)
-    assert (box.status(1), box.shown(2)) == (None, "acqs-2")
-    box.hangup("acqs-2", 17)
+    box.channel("acqs-0000000002", "Ringing", V1)
+    assert (box.status(1), box.shown(2)) == (None, "acqs-0000000002")
+    box.hangup("acqs-0000000002", 17)
     assert (box.status(1), box.status(2)) == (None, Status.DEAD)
-    box.channel("acqs-1", "Up", V1)
-    assert box.shown(1) == "acqs-1"
+    box.channel("acqs-0000000001", "Up", V1)
+    assert box.shown(1) == "acqs-0000000001"
 
 
 def test_an_originate_response_undoes_a_wrong_guess_by_caller_id() -> None:
@@ -86,9 +86,9 @@ def test_a_row_number_that_begins_anew_is_another_row() -> None:
     for _ in range(2):
         box.last.clear()
         box.calls.watch(originate(5), action_id="acqs-5-0000")
-        box.channel("acqs-5", "Ringing")
+        box.channel("acqs-0000000005", "Ringing")
         assert box.status(5) is Status.UPDATED
-        box.hangup("acqs-5")
+        box.hangup("acqs-0000000005")
         assert box.status(5) is Status.DEAD
 
 
@@ -99,8 +99,8 @@ def test_a_row_whose_column_and_header_name_different_callers_is_matched_by_its_
     box = Box()
     seed = originate(7, "DL40130172253cc100", "Callerid: DL40130172253cc160")
     box.calls.watch(seed, action_id="acqs-7-0000")
-    box.channel("acqs-7", "Ringing", "DL40130172253cc160")
-    assert (box.status(7), box.shown(7)) == (Status.UPDATED, "acqs-7")
+    box.channel("acqs-0000000007", "Ringing", "DL40130172253cc160")
+    assert (box.status(7), box.shown(7)) == (Status.UPDATED, "acqs-0000000007")
     assert not box.calls.unknown_callers
 
 
@@ -145,7 +145,7 @@ def test_a_call_that_began_before_the_row_was_sent_is_not_its_call() -> None:
 def test_a_call_that_another_row_made_is_not_taken_by_caller_id_though_that_row_is_not_known_yet() -> None:
     box = Box()
     box.calls.watch(originate(1, V1), action_id="a1", with_channel_id=False)
-    box.channel("acqs-2", "Ringing", V1)
+    box.channel("acqs-0000000002", "Ringing", V1)
     assert box.status(1) is None
     assert (box.calls.unknown_ids, box.calls.unknown_callers) == ({2}, set())
 
@@ -172,12 +172,12 @@ def test_other_actions_have_no_calls() -> None:
 def test_an_answer_to_another_sending_of_the_row_does_not_settle_it() -> None:
     box = Box()
     box.calls.watch(originate(3), action_id="acqs-3-aaaa")
-    box.answer("acqs-3-bbbb", "acqs-3", reason=0)
+    box.answer("acqs-3-bbbb", "acqs-0000000003", reason=0)
     assert box.status(3) is None
     box.calls.watch(originate(3), action_id="acqs-3-bbbb")
-    box.answer("acqs-3-aaaa", "acqs-3", reason=0)
+    box.answer("acqs-3-aaaa", "acqs-0000000003", reason=0)
     assert box.status(3) is None
-    box.answer("acqs-3-bbbb", "acqs-3", reason=0)
+    box.answer("acqs-3-bbbb", "acqs-0000000003", reason=0)
     assert box.status(3) is Status.DEAD
     assert not box.calls.unknown_ids
 
@@ -203,10 +203,10 @@ def test_an_answer_without_an_action_id_settles_nothing() -> None:
 
 def test_events_that_name_a_row_of_another_process_ask_for_it_once_a_call() -> None:
     box = Box()
-    box.channel("acqs-8;2", "Ring", linkedid="acqs-8")
+    box.channel("acqs-0000000008;2", "Ring", linkedid="acqs-0000000008")
     assert box.calls.unknown_ids == {8}
     box.calls.unknown_ids.clear()
-    box.channel("acqs-8", "Ringing")
+    box.channel("acqs-0000000008", "Ringing")
     assert not box.calls.unknown_ids
     box.answer("acqs-9-0123", "<unknown>", reason=3)
     assert box.calls.unknown_ids == {9}
@@ -214,7 +214,7 @@ def test_events_that_name_a_row_of_another_process_ask_for_it_once_a_call() -> N
 
 def test_a_row_that_events_named_is_settled_as_soon_as_it_is_found() -> None:
     box = Box()
-    box.channel("acqs-8", "Ringing")
+    box.channel("acqs-0000000008", "Ringing")
     box.answer("acqs-9-0123", "<unknown>", reason=3)
     changes = box.take(box.calls.found([originate(9), originate(8)]))
     assert [change.man_id for change in changes] == [8, 9]
@@ -251,13 +251,13 @@ def test_a_found_duplicate_does_not_take_the_call_of_the_row_that_has_its_channe
 
 def test_calls_of_two_rows_that_were_bridged_before_we_heard_of_them_stay_two() -> None:
     box = Box()
-    box.channel("acqs-1", "Up", linkedid="acqs-1")
-    box.channel("acqs-2", "Up", linkedid="acqs-1")
-    box.channel("mine", "Up", linkedid="acqs-1")
+    box.channel("acqs-0000000001", "Up", linkedid="acqs-0000000001")
+    box.channel("acqs-0000000002", "Up", linkedid="acqs-0000000001")
+    box.channel("mine", "Up", linkedid="acqs-0000000001")
     box.take(box.calls.found([originate(1), originate(2), originate(3, "", "ChannelId: mine")]))
-    assert [box.shown(man_id) for man_id in (1, 2, 3)] == ["acqs-1", "acqs-2", "mine"]
-    box.hangup("mine", linkedid="acqs-1")
-    box.hangup("acqs-2", linkedid="acqs-1")
+    assert [box.shown(man_id) for man_id in (1, 2, 3)] == ["acqs-0000000001", "acqs-0000000002", "mine"]
+    box.hangup("mine", linkedid="acqs-0000000001")
+    box.hangup("acqs-0000000002", linkedid="acqs-0000000001")
     assert [box.status(man_id) for man_id in (1, 2, 3)] == [Status.UPDATED, Status.DEAD, Status.DEAD]
 
 
@@ -266,9 +266,9 @@ def test_calls_of_two_rows_that_are_bridged_when_we_hear_of_them_stay_two() -> N
     for man_id in (1, 2):
         box.calls.watch(originate(man_id), action_id=f"acqs-{man_id}-0000")
     box.calls.watch(originate(3, "", "ChannelId: mine"), action_id="acqs-3-0000")
-    for uniqueid in ("acqs-1", "acqs-2", "mine"):
-        box.channel(uniqueid, "Up", linkedid="acqs-1")
-    assert [box.shown(man_id) for man_id in (1, 2, 3)] == ["acqs-1", "acqs-2", "mine"]
+    for uniqueid in ("acqs-0000000001", "acqs-0000000002", "mine"):
+        box.channel(uniqueid, "Up", linkedid="acqs-0000000001")
+    assert [box.shown(man_id) for man_id in (1, 2, 3)] == ["acqs-0000000001", "acqs-0000000002", "mine"]
 
 
 # Redirects.
@@ -277,12 +277,12 @@ def test_calls_of_two_rows_that_are_bridged_when_we_hear_of_them_stay_two() -> N
 def test_a_redirect_row_follows_the_call_of_its_caller_id_from_when_it_was_sent() -> None:
     box = Box()
     box.calls.watch(originate(1, V1), action_id="acqs-1-0000")
-    box.channel("acqs-1", "Up", V1)
+    box.channel("acqs-0000000001", "Up", V1)
     box.calls.watch(redirect(2, V1), action_id="acqs-2-0000")
     assert box.status(2) is None
-    box.channel("acqs-1", "Up", V1)
-    assert (box.status(2), box.shown(2)) == (Status.UPDATED, "acqs-1")
-    box.hangup("acqs-1")
+    box.channel("acqs-0000000001", "Up", V1)
+    assert (box.status(2), box.shown(2)) == (Status.UPDATED, "acqs-0000000001")
+    box.hangup("acqs-0000000001")
     assert (box.status(1), box.status(2)) == (Status.DEAD, Status.DEAD)
 
 
@@ -338,7 +338,7 @@ def test_a_row_is_dead_when_told_that_its_call_is_gone_and_stays_so() -> None:
     box.calls.watch(originate(1), action_id="acqs-1-0000")
     box.take(box.calls.gone(1))
     assert (box.status(1), box.last[1].outcome) == (Status.DEAD, Outcome.UNKNOWN)
-    box.channel("acqs-1", "Up")
+    box.channel("acqs-0000000001", "Up")
     assert (box.status(1), box.last[1].outcome) == (Status.DEAD, Outcome.ANSWERED)
     assert box.calls.gone(99) == []
 
@@ -346,28 +346,28 @@ def test_a_row_is_dead_when_told_that_its_call_is_gone_and_stays_so() -> None:
 def test_a_channel_that_asterisk_lists_no_more_has_ended_without_a_cause() -> None:
     box = Box()
     box.calls.watch(originate(1), action_id="acqs-1-0000")
-    box.channel("acqs-1", "Ringing")
-    box.take(box.calls.ended("acqs-1"))
+    box.channel("acqs-0000000001", "Ringing")
+    box.take(box.calls.ended("acqs-0000000001"))
     assert (box.status(1), box.last[1].cause, box.last[1].outcome) == (Status.DEAD, None, Outcome.FAILED)
-    assert box.calls.ended("acqs-1") == []
+    assert box.calls.ended("acqs-0000000001") == []
     assert box.calls.ended("never heard of") == []
 
 
 def test_the_cause_of_an_end_is_learnt_late_and_not_lost_again() -> None:
     box = Box()
     box.calls.watch(originate(1), action_id="acqs-1-0000")
-    box.channel("acqs-1", "Ringing")
-    box.take(box.calls.ended("acqs-1"))
-    box.hangup("acqs-1", 17)
+    box.channel("acqs-0000000001", "Ringing")
+    box.take(box.calls.ended("acqs-0000000001"))
+    box.hangup("acqs-0000000001", 17)
     assert (box.last[1].cause, box.last[1].outcome) == (17, Outcome.BUSY)
-    box.hangup("acqs-1", 0)
+    box.hangup("acqs-0000000001", 0)
     assert box.last[1].cause == 17
 
 
 def test_a_channel_keeps_its_new_name_when_an_event_from_before_comes_late() -> None:
     box = Box()
     box.calls.watch(originate(1), action_id="acqs-1-0000")
-    box.channel("acqs-1", "Up")
-    box.say("Rename", Uniqueid="acqs-1", Channel="PJSIP/acqs-1", Newname="PJSIP/other")
-    box.say("NewCallerid", Uniqueid="acqs-1", Channel="PJSIP/acqs-1", CallerIDName=V1)
+    box.channel("acqs-0000000001", "Up")
+    box.say("Rename", Uniqueid="acqs-0000000001", Channel="PJSIP/acqs-0000000001", Newname="PJSIP/other")
+    box.say("NewCallerid", Uniqueid="acqs-0000000001", Channel="PJSIP/acqs-0000000001", CallerIDName=V1)
     assert box.last[1].channel == "PJSIP/other"

@@ -31,7 +31,7 @@ def held(calls: Calls) -> int:
 
 def a_call_that_is_answered(box: Box, man_id: int) -> None:
     """Under a caller id that every other call has too."""
-    action_id, uniqueid = f"acqs-{man_id}-0000", f"acqs-{man_id}"
+    action_id, uniqueid = f"acqs-{man_id}-0000", f"acqs-{man_id:010d}"
     box.calls.watch(originate(man_id, V1), action_id=action_id)
     box.channel(uniqueid, "Up", V1)
     box.answer(action_id, uniqueid)
@@ -40,7 +40,7 @@ def a_call_that_is_answered(box: Box, man_id: int) -> None:
 
 
 def a_local_call_that_nobody_answers(box: Box, man_id: int) -> None:
-    action_id, uniqueid = f"acqs-{man_id}-0000", f"acqs-{man_id}"
+    action_id, uniqueid = f"acqs-{man_id}-0000", f"acqs-{man_id:010d}"
     box.calls.watch(originate(man_id, f"V{man_id}"), action_id=action_id)
     box.channel(uniqueid, "Ringing", f"V{man_id}")
     box.channel(f"{uniqueid};2", "Ring", f"V{man_id}", linkedid=uniqueid)
@@ -70,9 +70,9 @@ def an_originate_that_failed_without_a_channel(box: Box, man_id: int) -> None:
 
 def an_originate_that_failed_before_its_channel_was_heard(box: Box, man_id: int) -> None:
     box.calls.watch(originate(man_id, f"V{man_id}"), action_id=f"acqs-{man_id}-0000")
-    box.answer(f"acqs-{man_id}-0000", f"acqs-{man_id}", reason=3)
-    box.channel(f"acqs-{man_id}", "Ringing", f"V{man_id}")
-    box.hangup(f"acqs-{man_id}", 19)
+    box.answer(f"acqs-{man_id}-0000", f"acqs-{man_id:010d}", reason=3)
+    box.channel(f"acqs-{man_id:010d}", "Ringing", f"V{man_id}")
+    box.hangup(f"acqs-{man_id:010d}", 19)
     assert box.last.pop(man_id).outcome is Outcome.NO_ANSWER
 
 
@@ -88,9 +88,9 @@ def a_strangers_call(box: Box, man_id: int) -> None:
 
 
 def a_row_of_another_process_that_is_never_found(box: Box, man_id: int) -> None:
-    box.channel(f"acqs-{man_id}", "Up")
-    box.answer(f"acqs-{man_id}-0000", f"acqs-{man_id}")
-    box.hangup(f"acqs-{man_id}")
+    box.channel(f"acqs-{man_id:010d}", "Up")
+    box.answer(f"acqs-{man_id}-0000", f"acqs-{man_id:010d}")
+    box.hangup(f"acqs-{man_id:010d}")
     box.calls.unknown_ids.clear()
 
 
@@ -126,12 +126,12 @@ def test_rows_whose_calls_live_are_never_dropped_however_many_come_after() -> No
     living = range(1, 4 * REMEMBERED)
     for man_id in living:
         box.calls.watch(originate(man_id), action_id=f"acqs-{man_id}-0000")
-        box.channel(f"acqs-{man_id}", "Ringing")
+        box.channel(f"acqs-{man_id:010d}", "Ringing")
     for man_id in range(1_000, 1_000 + 4 * REMEMBERED):
         a_call_that_is_answered(box, man_id)
     assert len(box.calls) == len(living)
     for man_id in living:
-        (change,) = box.hangup(f"acqs-{man_id}", 17)
+        (change,) = box.hangup(f"acqs-{man_id:010d}", 17)
         assert (change.man_id, change.status, change.outcome) == (man_id, Status.DEAD, Outcome.BUSY)
 
 
@@ -152,6 +152,6 @@ def test_a_late_event_about_an_ended_call_that_is_still_remembered_brings_nothin
     for man_id in range(2, REMEMBERED):
         a_call_that_is_answered(box, man_id)
     assert (
-        box.say("NewCallerid", Uniqueid="acqs-1", Linkedid="acqs-1", CallerIDName="Late", Channel="PJSIP/acqs-1") == []
+        box.say("NewCallerid", Uniqueid="acqs-0000000001", Linkedid="acqs-0000000001", CallerIDName="Late", Channel="PJSIP/acqs-0000000001") == []
     )
     assert len(box.calls) == 0
