@@ -64,6 +64,8 @@ class Engine:
         self._grants: dict[str, Grant] = {}
         self._granted = {"sender": asyncio.Event(), "listener": asyncio.Event()}
         """The lease is held and what its last holder left has been put right."""
+        self._listener_elsewhere = False
+        """Another engine listens: whether Asterisk has booted is not known here, and keeps nobody."""
         self._paused = False
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
@@ -81,7 +83,14 @@ class Engine:
         settings, counters = self._settings.sender, self.counters
         if self.listener is None:
             return Sender(*self._parts("send"), settings, counters)
-        return Sender(*self._parts("send"), settings, counters, on_sending=self.listener.expect)
+        listener = self.listener
+        return Sender(
+            *self._parts("send"),
+            settings,
+            counters,
+            on_sending=listener.expect,
+            asterisk_booted=lambda: listener.booted.is_set() or self._listener_elsewhere,
+        )
 
     async def run(self) -> None:
         """Run until `stop` is called, then drain and give the leases up."""
@@ -124,6 +133,8 @@ class Engine:
         while True:
             try:
                 grant = await self._lease(self._leases.acquire, self._settings.server_ip, role, self.holder, LEASE_TTL)
+                if role == "listener":
+                    self._listener_elsewhere = grant is None
                 says = "" if grant else f"{role}: another engine serves {self._settings.server_ip}; standing by"
             except QueueError as error:
                 grant, says = None, f"{role}: the database is not to be had: {error}"

@@ -37,6 +37,9 @@ FILTER = f"^Event: ({'|'.join(sorted(name.decode() for name in WANTED))})[[:cntr
 FIRST_CHANNEL_ID = (2, 2)
 """AMI version of Asterisk 12.2, the first to know ChannelId."""
 
+BOOT_PATIENCE = 10.0
+"""Seconds after which an Asterisk that never says FullyBooted is taken for one that may not say it to us."""
+
 PING_EVERY, PING_TIMEOUT = 5.0, 5.0
 """Seconds; a peer that died silently is found within their sum."""
 
@@ -65,6 +68,9 @@ class Listener:
         self._lookup = asyncio.Event()
         self._no_row: dict[str, float] = {}
         self._with_channel_id = True
+        self.booted = asyncio.Event()
+        """Asterisk has said that it is fully booted. Before that it takes actions and knows no extension yet, and a
+        call that it refuses then is lost."""
         self.ready = asyncio.Event()
         self.trouble: str | None = "not connected yet"
         """Why nothing is heard, in words; None while all is well."""
@@ -94,6 +100,7 @@ class Listener:
                 finally:
                     session.abort()
                     self.ready.clear()
+                    self.booted.clear()
 
     async def _connect(self) -> Session:
         session = await Session.open(self._endpoint, events=MASK, wanted=WANTED, on_event=self._hear)
@@ -123,6 +130,7 @@ class Listener:
                         "or set [listener] filter = false",
                         answer.get("Message"),
                     )
+            await self._wait_for_boot()
             self.trouble = None
             self.ready.set()
             while True:
@@ -138,8 +146,20 @@ class Listener:
             if session.is_open:
                 log.warning("listener: what was missed cannot be found out, give the user write = reporting: %s", error)
 
+    async def _wait_for_boot(self) -> None:
+        """FullyBooted comes with the login, or when Asterisk has booted, to users who may read system."""
+        try:
+            async with asyncio.timeout(BOOT_PATIENCE):
+                await self.booted.wait()
+        except TimeoutError:
+            log.warning("listener: no FullyBooted in %g s, taken as booted; give the user read = system", BOOT_PATIENCE)
+            self.booted.set()
+
     def _hear(self, event: AmiMessage) -> None:
         name = event.event
+        if name == "FullyBooted":
+            self.booted.set()
+            return
         if name == "Shutdown":
             log.warning("listener: Asterisk shuts down (%s)", event.get("Shutdown"))
             return

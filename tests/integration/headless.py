@@ -177,8 +177,11 @@ async def until_rows(
 async def until_settled(
     stand: Stand, man_ids: list[int], response_timeout: float, seconds: float = 40.0
 ) -> tuple[dict[int, Row], set[int]]:
-    """The rows once each is DEAD or shown as unknown to operators, and which are shown so."""
-    unknown: set[int] = set()
+    """The rows once each is DEAD or shown as unknown to operators, and which are shown so.
+
+    Shown twice in a row: an old row that was marked SENT this instant has no sent_at yet, and is judged by its age.
+    """
+    unknown, before = set[int](), set[int]()
 
     def settled(row: Row) -> bool:
         return row.status is Status.DEAD or (row.status is Status.SENT and row.man_id in unknown)
@@ -187,7 +190,8 @@ async def until_settled(
         while True:
             with contextlib.suppress(QueueUnavailable):  # a database that was restarted closed our connections too
                 found = await asyncio.to_thread(stand.store.unknown, response_timeout, 1000)
-                unknown = {row.man_id for row, _ in found}
+                shown = {row.man_id for row, _ in found}
+                unknown, before = shown & before, shown
                 rows = {row.man_id: row for row in await asyncio.to_thread(stand.store.by_ids, man_ids)}
                 if all(settled(row) for row in rows.values()):
                     return rows, unknown
