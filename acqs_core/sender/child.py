@@ -47,6 +47,11 @@ class Child:
         """Whether Asterisk may have seen the action."""
         return self.state in (State.SENT, State.LINGERING, State.LEAVING)
 
+    def view(self) -> dict[str, object]:
+        """What it is doing and for how many seconds, for a status."""
+        seconds = round(time.monotonic() - self.since, 3)
+        return {"man_id": self.row.man_id, "action": self.message.action, "state": str(self.state), "seconds": seconds}
+
     async def send(self, session: Session, response_timeout: float) -> AmiMessage:
         """Write the action, once, and read its answer. Raises SessionLost (ResponseTimeout) when none comes."""
         self.becomes(State.SENT)

@@ -12,8 +12,9 @@ import contextlib
 import logging
 import random
 import secrets
+import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -24,9 +25,10 @@ from acqs_core.queue.store import Store
 from acqs_core.queue.writer import Writer
 from acqs_core.sender import settle
 from acqs_core.sender.child import Child, State
-from acqs_core.sender.pacing import BUSY_POLL, Breaker, CallerIdOrder, Poll, Rate
+from acqs_core.sender.pacing import BUSY_POLL, Breaker, Poll, Rate
 from acqs_core.sender.places import Places
 from acqs_core.sender.screening import Screening
+from acqs_core.sender.turns import Turns
 from acqs_core.sender.unwritten import Unwritten
 from acqs_core.settings import SenderSettings
 from acqs_core.telemetry import Counters
@@ -40,6 +42,9 @@ CLAIM_BATCH = 100
 
 MAX_IN_LINE = 1000
 """Rows held in QUEUE behind another of the same caller id, at the most."""
+
+LOOKOUT = 0.5
+"""Seconds that a thread looks out for NEW rows before the loop looks after everything else again."""
 
 MARK_DEADLINE = 1.5
 """Seconds after which a marking as SENT has taken too long for its write to follow (design §1)."""
@@ -61,14 +66,17 @@ class Sender:
         counters: Counters,
         *,
         on_sending: Callable[[Row, Message, bool], None] = lambda row, message, with_channel_id: None,
+        asterisk_booted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
         self._endpoint, self._settings, self._counters = endpoint, settings, counters
-        self._on_sending = on_sending
+        self._on_sending, self._asterisk_booted = on_sending, asterisk_booted
         self._screening = Screening(settings)
         self._token: int | None = None
         self._paused = self._draining = False
         self._wake = asyncio.Event()
+        self._lookout: asyncio.Future[bool] | None = None
+        self._leave = threading.Event()
         self._halt = asyncio.Event()
         self._halt.set()
         self._drained = asyncio.Event()
@@ -76,8 +84,7 @@ class Sender:
         self.breaker = Breaker(random.random)
         self._poll = Poll()
         self._rate = Rate(settings.max_per_second)
-        self._order = CallerIdOrder()
-        self._turns: dict[int, asyncio.Event] = {}
+        self._turns = Turns()
         self._places = Places(settings.max_sessions)
         self._logins = asyncio.Semaphore(settings.max_logins)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +103,7 @@ class Sender:
         await self._in_thread(self._store.release_queue, token, mine)
         for row in await self._in_thread(self._store.unanswered_callerids):
             if row.man_id not in self.children and row.man_id not in self._turns:
-                self._hold_line(row)
+                self._turns.hold(row, self._settings.response_timeout)
         self._token = token
         self._let_go_on()
 
@@ -119,6 +126,7 @@ class Sender:
     async def drain(self) -> None:
         """No new claims; what is not SENT goes back to NEW, what is SENT gets its answer, nobody lingers."""
         self._draining = True
+        self._leave.set()
         self._release_waiting()
         self._places.clear()
         self._wake.set()
@@ -153,6 +161,8 @@ class Sender:
                 return await self._probe(now)
             if self._token is None or self._paused:
                 return 1.0
+            if not self._asterisk_booted():
+                return BUSY_POLL * 5
             room = min(self._room(), CLAIM_BATCH)
             if room <= 0:
                 return BUSY_POLL
@@ -166,9 +176,23 @@ class Sender:
             log.info("rows can be claimed again")
             self.trouble = None
         if not rows:
-            return self._poll.delay(now)
+            await self._look_out(self._poll.delay(now))
+            return 0.0
         self._poll.found(now)
         return 0.0 if len(rows) == room else self._poll.delay(now)
+
+    async def _look_out(self, every: float) -> None:
+        """Wait until a row is NEW, or somebody wakes us, or the look-out is over."""
+        if self._lookout is None or self._lookout.done():
+            loop = asyncio.get_running_loop()
+            self._lookout = loop.run_in_executor(self._threads, self._store.await_new, every, LOOKOUT, self._leave)
+            self._lookout.add_done_callback(self._seen)
+        await self._wake.wait()
+
+    def _seen(self, lookout: asyncio.Future[bool]) -> None:
+        if not lookout.cancelled():
+            lookout.exception()  # whatever keeps the look-out from the table, the next claim meets and tells
+        self._wake.set()
 
     def _room(self) -> int:
         busy = len(self._tasks) - self._places.lingering - len(self._turns)
@@ -244,7 +268,8 @@ class Sender:
     async def _deliver(self, child: Child) -> None:
         row = child.row
         try:
-            if not await self._turn(row):
+            await self._turns.take(row)
+            if self._stopped:
                 self._keep_unwritten(child)
                 return
             await self._pace()
@@ -254,7 +279,7 @@ class Sender:
             finally:
                 self._places.give()
         finally:
-            self._next_in_line(row)
+            self._turns.give(row)
             del self.children[row.man_id]
 
     async def _converse(self, child: Child) -> None:
@@ -268,7 +293,7 @@ class Sender:
                 self._keep_unwritten(child)
                 return
             await self._send(child, session)
-            self._next_in_line(child.row)
+            self._turns.give(child.row)
             self._places.lingers(child)
             if self._draining:
                 child.may_leave.set()
@@ -323,33 +348,10 @@ class Sender:
 
     # Turns and places.
 
-    async def _turn(self, row: Row) -> bool:
-        """Wait until those with the same caller id before this one are answered; False when sending stops first."""
-        if self._order.enter(row.callerid, row.man_id):
-            return True
-        turn = self._turns[row.man_id] = asyncio.Event()
-        try:
-            await turn.wait()
-        finally:
-            del self._turns[row.man_id]
-        return not self._stopped
-
-    def _next_in_line(self, row: Row) -> None:
-        following = self._order.leave(row.callerid, row.man_id)
-        turn = self._turns.get(following) if following is not None else None
-        if turn is not None:
-            turn.set()
-
-    def _hold_line(self, row: Row) -> None:
-        """A row of an earlier engine may still be answered: those behind it wait as long as it would have waited."""
-        self._order.enter(row.callerid, row.man_id)
-        asyncio.get_running_loop().call_later(self._settings.response_timeout, self._next_in_line, row)
-
     def _release_waiting(self) -> None:
         """Nothing more goes out: who waits for a turn or for the rate gives its row back."""
         self._halt.set()
-        for turn in self._turns.values():
-            turn.set()
+        self._turns.let_go()
 
     def _let_go_on(self) -> None:
         if not self._stopped:
@@ -366,7 +368,7 @@ class Sender:
 
     @property
     def _stopped(self) -> bool:
-        return self._draining or self._paused or self._token is None
+        return self._draining or self._paused or self._token is None or not self._asterisk_booted()
 
     # What was never written goes back.
 
@@ -390,13 +392,6 @@ class Sender:
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
-    def sessions(self) -> Iterable[dict[str, object]]:
+    def sessions(self) -> list[dict[str, object]]:
         """The living child sessions, for a status."""
-        now = time.monotonic()
-        for child in self.children.values():
-            yield {
-                "man_id": child.row.man_id,
-                "action": child.message.action,
-                "state": str(child.state),
-                "seconds": round(now - child.since, 3),
-            }
+        return [child.view() for child in self.children.values()]
