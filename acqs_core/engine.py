@@ -42,6 +42,9 @@ LEASE_EVERY = 1.0
 
 STANDBY_EVERY = 0.5
 
+LAST_WRITES = 5.0
+"""Seconds for which a stopping engine tries to write what it learnt last."""
+
 THREADS = 8
 """Database connections side by side: markings as SENT share their commits (design §5)."""
 
@@ -84,13 +87,15 @@ class Engine:
         if self.listener is None:
             return Sender(*self._parts("send"), settings, counters)
         listener = self.listener
-        return Sender(
+        sender = Sender(
             *self._parts("send"),
             settings,
             counters,
             on_sending=listener.expect,
             asterisk_booted=lambda: listener.booted.is_set() or self._listener_elsewhere,
         )
+        listener.on_lost = sender.doubt_asterisk
+        return sender
 
     async def run(self) -> None:
         """Run until `stop` is called, then drain and give the leases up."""
@@ -111,8 +116,7 @@ class Engine:
                 keeping.cancel()
             for loop in loops:
                 loop.cancel()
-            with contextlib.suppress(QueueError):
-                await self._writer.flush()
+            await self._write_the_last()
             writing.cancel()
         await self._release()
         self._db.dispose()
@@ -121,8 +125,22 @@ class Engine:
         self._lease_thread.shutdown(wait=False)
         log.info("stopped: %d sent, %d answered", self.counters.sent, self.counters.answered)
 
+    async def _write_the_last(self) -> None:
+        """What was learnt last is written before the end; a database that is away is waited for, but not for ever."""
+        until = time.monotonic() + LAST_WRITES
+        while True:
+            try:
+                return await self._writer.flush()
+            except QueueError as error:
+                if time.monotonic() >= until:
+                    log.error("%d changes are lost, the database did not come back: %s", len(self._writer), error)
+                    return None
+            await asyncio.sleep(STANDBY_EVERY)
+
     def stop(self) -> None:
-        """Ask the engine to drain and end; `run` returns when it has."""
+        """Ask the engine to drain and end; `run` returns when it has. Asked twice it waits for no answer any longer."""
+        if self._stopping.is_set() and self.sender is not None:
+            self.sender.hurry()
         self._stopping.set()
 
     # Leases: one sender and one listener per server_ip (design §3).

@@ -58,12 +58,11 @@ class Listener:
         endpoint: Endpoint,
         settings: ListenerSettings,
         counters: Counters,
-        *,
-        on_frame: Callable[[bytes], None] | None = None,
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
         self._endpoint, self._settings, self._counters = endpoint, settings, counters
-        self._on_frame = on_frame
+        self.on_lost: Callable[[], None] = lambda: None
+        """Called when a connection has ended: Asterisk may have been restarted."""
         self._calls = Calls()
         self._lookup = asyncio.Event()
         self._no_row: dict[str, float] = {}
@@ -101,6 +100,7 @@ class Listener:
                     session.abort()
                     self.ready.clear()
                     self.booted.clear()
+                    self.on_lost()
 
     async def _connect(self) -> Session:
         session = await Session.open(self._endpoint, events=MASK, wanted=WANTED, on_event=self._hear)

@@ -14,6 +14,9 @@ from acqs_core.ami.wire import AmiMessage
 DEFAULT_DIAL_TIMEOUT = 30.0
 """Seconds that an Originate without a Timeout header lets a phone ring (Asterisk's own default)."""
 
+LONGEST_DIAL = 600.0
+"""Seconds for which an answer is waited at the most, whatever Timeout a row brings: a session is not held for a day."""
+
 
 class State(enum.StrEnum):
     """What a child session is doing."""
@@ -36,6 +39,7 @@ class Child:
     """The lease's token that the row was claimed by: no other marks it SENT for this child."""
     state: State = State.WAITING
     since: float = dataclasses.field(default_factory=time.monotonic)
+    session: Session | None = None
     may_leave: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
     def becomes(self, state: State) -> None:
@@ -80,4 +84,4 @@ def blocking_time(message: Message) -> float:
     if (header(message.lines, "Async") or "").lower() in ("true", "yes", "on", "1", "y", "t"):
         return 0.0
     given = header(message.lines, "Timeout") or ""
-    return int(given) / 1000 if given.isdigit() else DEFAULT_DIAL_TIMEOUT
+    return min(int(given) / 1000, LONGEST_DIAL) if given.isdecimal() else DEFAULT_DIAL_TIMEOUT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable
 
 BUSY_POLL = 0.010
@@ -79,30 +78,52 @@ class Breaker:
 
 
 class CallerIdOrder:
-    """Actions that share a non-blank caller id leave one after another; nobody else waits for them (design §1)."""
+    """Actions that share a non-blank caller id leave one after another; nobody else waits for them (design §1).
+
+    A row that is not written after all breaks its line: whoever stands behind it, or comes while it is still on its
+    way back to NEW, must go back as well, so that all are claimed again in man_id order.
+    """
 
     def __init__(self) -> None:
-        self._lines: dict[str, deque[int]] = {}
+        self._lines: dict[str, dict[int, None]] = {}
+        self._broken: set[str] = set()
 
     def enter(self, callerid: str, man_id: int) -> bool:
         """Stand in line; True when it is this row's turn at once. Blank caller ids have no line."""
         if not callerid.strip():
             return True
-        line = self._lines.setdefault(callerid, deque())
-        line.append(man_id)
-        return line[0] == man_id
+        line = self._lines.setdefault(callerid, {})
+        line[man_id] = None
+        return next(iter(line)) == man_id and callerid not in self._broken
 
     def leave(self, callerid: str, man_id: int) -> int | None:
         """Step out, at the head or not; gives the row whose turn it has become, if that changed."""
         line = self._lines.get(callerid)
         if line is None or man_id not in line:
             return None
-        was_first = line[0] == man_id
-        line.remove(man_id)
+        was_first = next(iter(line)) == man_id
+        del line[man_id]
         if not line:
             del self._lines[callerid]
+            self._broken.discard(callerid)
             return None
-        return line[0] if was_first else None
+        return next(iter(line)) if was_first and callerid not in self._broken else None
+
+    def breaks(self, callerid: str) -> list[int]:
+        """A row of this line was not written: nobody in it may go. Gives who stands in it."""
+        line = self._lines.get(callerid)
+        if line is None:
+            return []
+        self._broken.add(callerid)
+        return list(line)
+
+    def is_broken(self, callerid: str) -> bool:
+        """Whether all of this line must go back; over once all have."""
+        return callerid in self._broken
+
+    def __contains__(self, callerid: str) -> bool:
+        """Whether anybody of this caller id stands in line."""
+        return callerid in self._lines
 
     def __len__(self) -> int:
         """How many caller ids have a line."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import secrets
 import threading
@@ -40,10 +41,13 @@ T = TypeVar("T")
 CLAIM_BATCH = 100
 """Rows claimed by one statement at the most."""
 
-MAX_IN_LINE = 1000
-"""Rows held in QUEUE behind another of the same caller id, at the most."""
+MAX_IN_LINE = 10_000
+"""Rows held in QUEUE behind others of their caller id at the most; only beyond that does anybody else wait for them."""
 
-LOOKOUT = 0.5
+BOOT_PATIENCE = 20.0
+"""Seconds after which an Asterisk that came back is taken for booted though the listener has not heard it say so."""
+
+LOOKOUT = 2.0
 """Seconds that a thread looks out for NEW rows before the loop looks after everything else again."""
 
 MARK_DEADLINE = 1.5
@@ -84,12 +88,15 @@ class Sender:
         self.breaker = Breaker(random.random)
         self._poll = Poll()
         self._rate = Rate(settings.max_per_second)
+        self._pace_lock = asyncio.Lock()
+        self._pacing = 0
         self._turns = Turns()
         self._places = Places(settings.max_sessions)
         self._logins = asyncio.Semaphore(settings.max_logins)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unwritten = Unwritten(time.monotonic)
         self._with_channel_id = True
+        self._back_since = float("-inf")
         self.children: dict[int, Child] = {}
         self.trouble: str | None = None
         """Why no rows are claimed, in words; None while all is well."""
@@ -119,6 +126,11 @@ class Sender:
             self._release_waiting()
         self._let_go_on()
 
+    def doubt_asterisk(self) -> None:
+        """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
+        self._back_since = time.monotonic()
+        self.breaker.failed(self._back_since, "the listener's connection to Asterisk ended")
+
     def wake(self) -> None:
         """A row was inserted by ourselves: look now."""
         self._wake.set()
@@ -131,12 +143,21 @@ class Sender:
         self._places.clear()
         self._wake.set()
         await self._drained.wait()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._settings.response_timeout)
+        self.hurry()
         while self._tasks:
             await asyncio.wait(self._tasks)
         try:
             await self._give_back()
         except QueueError as error:
             log.warning("rows stay QUEUE until the next sender takes over: %s", error)
+
+    def hurry(self) -> None:
+        """Wait for no answer any longer: what is SENT without one has an unknown outcome."""
+        for child in self.children.values():
+            if child.session is not None:
+                child.session.abort()
 
     # The loop.
 
@@ -161,7 +182,8 @@ class Sender:
                 return await self._probe(now)
             if self._token is None or self._paused:
                 return 1.0
-            if not self._asterisk_booted():
+            if not self._asterisk_ready():
+                self.trouble = self.trouble or "waiting for Asterisk to say that it is fully booted"
                 return BUSY_POLL * 5
             room = min(self._room(), CLAIM_BATCH)
             if room <= 0:
@@ -195,8 +217,12 @@ class Sender:
         self._wake.set()
 
     def _room(self) -> int:
-        busy = len(self._tasks) - self._places.lingering - len(self._turns)
-        return 0 if len(self._turns) >= MAX_IN_LINE else self._settings.max_sessions - busy
+        """How many more rows there is room to send: no more than a second's worth when a rate is set."""
+        if len(self._turns) >= MAX_IN_LINE:
+            return 0
+        room = self._settings.max_sessions - (len(self._tasks) - self._places.lingering - len(self._turns))
+        rate = self._settings.max_per_second
+        return min(room, math.ceil(rate) - self._pacing) if rate else room
 
     async def _claim(self, token: int, room: int) -> list[Row]:
         try:
@@ -260,6 +286,7 @@ class Sender:
         await session.logoff()
         log.info("sender: Asterisk answers (%s)", session.banner)
         self.breaker.worked()
+        self._back_since = time.monotonic()
         self.ready.set()
         return 0.0
 
@@ -268,11 +295,12 @@ class Sender:
     async def _deliver(self, child: Child) -> None:
         row = child.row
         try:
-            await self._turns.take(row)
-            if self._stopped:
+            waited = self._turns.must_wait(row)
+            if not await self._turns.take(row) or not await self._pace():
                 self._keep_unwritten(child)
                 return
-            await self._pace()
+            if waited and not await self._still_wanted(child):
+                return
             await self._places.take()
             try:
                 await self._converse(child)
@@ -282,9 +310,27 @@ class Sender:
             self._turns.give(row)
             del self.children[row.man_id]
 
+    async def _still_wanted(self, child: Child) -> bool:
+        """A Hangup or Redirect that waited for its turn: its call may have died of what it waited for."""
+        if not self._screening.asks_for_dead_call(child.row):
+            return True
+        try:
+            await self._writer.flush()
+            dead = await self._in_thread(self._store.dead_callerids, {child.row.callerid})
+        except QueueError as error:
+            log.warning("row %d is not sent yet, whether its call lives is not known: %s", child.row.man_id, error)
+            self._keep_unwritten(child)
+            return False
+        refusal = self._screening.refusal(child.row, dead)
+        if refusal is None:
+            return True
+        self._counters.rejected += 1
+        await self._reject(child.row.man_id, child.token, *refusal)
+        return False
+
     async def _converse(self, child: Child) -> None:
         child.becomes(State.CONNECTING)
-        session = await self._login(child)
+        session = child.session = await self._login(child)
         if session is None:
             self._keep_unwritten(child)
             return
@@ -307,12 +353,10 @@ class Sender:
             if self._stopped:
                 return None
             try:
-                session = await Session.open(self._endpoint, events="off")
+                return await Session.open(self._endpoint, events="off")
             except AmiError as error:
                 self._login_failed(error)
                 return None
-        self.breaker.worked()
-        return session
 
     async def _mark_sent(self, child: Child, session: Session) -> bool:
         """True only when the row is SENT by this very statement, in time, and the session still stands."""
@@ -351,37 +395,51 @@ class Sender:
     def _release_waiting(self) -> None:
         """Nothing more goes out: who waits for a turn or for the rate gives its row back."""
         self._halt.set()
-        self._turns.let_go()
+        self._turns.let_go(child.row for child in self.children.values())
 
     def _let_go_on(self) -> None:
         if not self._stopped:
             self._halt.clear()
         self._wake.set()
 
-    async def _pace(self) -> None:
-        """Wait until max_per_second allows another; no longer than sending goes on."""
-        wait = self._rate.take(time.monotonic())
-        if wait > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._halt.wait()
+    async def _pace(self) -> bool:
+        """Wait until max_per_second allows another; False when sending stops first. One at a time takes a turn, so
+        that those who go back have used none."""
+        self._pacing += 1
+        try:
+            async with self._pace_lock:
+                wait = 0.0 if self._stopped else self._rate.take(time.monotonic())
+                if wait > 0:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(wait):
+                            await self._halt.wait()
+            return not self._stopped
+        finally:
+            self._pacing -= 1
+
+    def _asterisk_ready(self) -> bool:
+        """Whether Asterisk has booted, as far as anybody can tell: one that never says so is not waited for."""
+        return self._asterisk_booted() or time.monotonic() - self._back_since > BOOT_PATIENCE
 
     @property
     def _stopped(self) -> bool:
-        return self._draining or self._paused or self._token is None or not self._asterisk_booted()
+        return self._draining or self._paused or self._token is None or not self._asterisk_ready()
 
     # What was never written goes back.
 
     def _keep_unwritten(self, child: Child) -> None:
+        self._turns.goes_back(child.row)
         self._unwritten.keep(child.row.man_id, None if child.state is State.CONNECTING else child.token)
 
     async def _give_back(self) -> None:
         """Return to NEW every row that we held and certainly did not write."""
         if self._token is None:
             self._unwritten.forget()
+            self._turns.returned()
             return
         returned = await self._unwritten.give_back(self._store, self._in_thread, self._token, set(self.children))
-        self._counters.given_back += returned
+        self._turns.returned(returned)
+        self._counters.given_back += len(returned)
 
     def _login_failed(self, error: AmiError) -> None:
         self._counters.logins_failed += 1

@@ -43,8 +43,8 @@ class Unwritten:
         self._rows.clear()
         self._doubts.clear()
 
-    async def give_back(self, store: Store, in_thread: InThread, token: int, held: Collection[int]) -> int:
-        """Return to NEW what no child of `held` still has in its hands; gives how many rows.
+    async def give_back(self, store: Store, in_thread: InThread, token: int, held: Collection[int]) -> list[int]:
+        """Return to NEW what no child of `held` still has in its hands; gives which rows.
 
         Raises QueueError, and then they are all still remembered.
         """
@@ -59,4 +59,4 @@ class Unwritten:
             await in_thread(store.requeue, sorted(rows), token)
         for man_id in rows:
             self._rows.pop(man_id, None)
-        return len(rows)
+        return list(rows)

@@ -1,0 +1,166 @@
+"""The sender's promises where a session or a wait fails, on SQLite and the simulated Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from acqs_core.action import NewAction, Outcome, Status, call, hangup, raw
+from acqs_core.engine import Engine
+from acqs_core.queue import schema
+from acqs_core.queue.database import Database
+from acqs_core.queue.types import Timeline
+from acqs_core.settings import Settings
+from acqs_core.simulator import Simulator
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    async with Simulator(speed=10.0) as simulator:
+        yield simulator
+
+
+class Door:
+    """A way to the simulator that shuts out the connections of the given numbers, before any banner."""
+
+    def __init__(self, simulator: Simulator, shut: set[int]) -> None:
+        self._simulator, self._shut, self._count = simulator, shut, 0
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> int:
+        """Its port."""
+        self._server = await asyncio.start_server(self._enter, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._count += 1
+        if self._count in self._shut:
+            writer.close()
+            return
+        there_reader, there_writer = await asyncio.open_connection(*self._simulator.address)
+        await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def settings(folder: Path, port: int, **sender: object) -> Settings:
+    url = f"sqlite:///{folder}/queue.sqlite3"
+    schema.init(Database(url, pool_size=1))
+    tree = {
+        "queue": {"url": url},
+        "asterisk": {"host": "127.0.0.1", "port": port, "username": "acqs", "secret": "acqs"},
+        "sender": {"linger": 0.1} | sender,
+    }
+    return Settings.model_validate(tree)
+
+
+@contextlib.asynccontextmanager
+async def running(chosen: Settings, *, listen: bool = True) -> AsyncIterator[Engine]:
+    engine = Engine(chosen, listen=listen)
+    task = asyncio.create_task(engine.run())
+    try:
+        async with asyncio.timeout(10):
+            await engine.ready.wait()
+        yield engine
+    finally:
+        engine.stop()
+        await task
+
+
+async def until(engine: Engine, man_id: int, reached: Callable[[Timeline], bool], seconds: float = 10.0) -> Timeline:
+    async with asyncio.timeout(seconds):
+        while True:
+            timeline = await asyncio.to_thread(engine.store.timeline, man_id)
+            if reached(timeline):
+                return timeline
+            await asyncio.sleep(0.02)
+
+
+def outcome_of(timeline: Timeline) -> Outcome | None:
+    return timeline.outcome.outcome if timeline.outcome is not None else None
+
+
+@pytest.mark.parametrize("shut", [{2}, {3}, {2, 4}], ids=str)
+async def test_rows_of_one_caller_id_keep_their_order_when_a_session_is_cut(
+    simulator: Simulator, tmp_path: Path, shut: set[int]
+) -> None:
+    """The first connection is the sender's probe; the others are those of rows."""
+    door = Door(simulator, shut)
+    chosen = settings(tmp_path, await door.open())
+    engine = Engine(chosen, listen=False)
+    pings = [NewAction("Ping", "SAME", (f"Data: {number}",)) for number in range(1, 6)]
+    man_ids = engine.store.insert_many(pings)
+    task = asyncio.create_task(engine.run())
+    for man_id in man_ids:
+        await until(engine, man_id, lambda t: t.row.response == "Y")
+    engine.stop()
+    await task
+    door.close()
+    assert [action.get("Data") for action in simulator.actions if action.name == "Ping"] == ["1", "2", "3", "4", "5"]
+
+
+async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(simulator: Simulator, tmp_path: Path) -> None:
+    ringing = ("Channel: PJSIP/ring", "Context: default", "Exten: 610", "Priority: 1", "Timeout: 5000", "Async: false")
+    async with running(settings(tmp_path, simulator.address[1])) as engine:
+        engine.store.insert_many([raw("Originate", ringing, callerid="H1"), hangup("none", callerid="H1")])
+        ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD)
+    assert outcome_of(ended) is Outcome.DEAD_CALL
+    assert [action.name for action in simulator.actions if action.name == "Hangup"] == []
+
+
+async def test_a_drain_waits_no_longer_than_response_timeout_and_flags_what_is_unknown(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    blocking = ("Channel: PJSIP/ring", "Context: default", "Exten: 610", "Priority: 1", "Timeout: 500000", "Async: no")
+    async with running(settings(tmp_path, simulator.address[1], response_timeout=0.5)) as engine:
+        man_id = await engine.insert(raw("Originate", blocking))
+        await until(engine, man_id, lambda t: t.row.status is Status.UPDATED)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 4.0
+    timeline = engine.store.timeline(man_id)
+    assert (timeline.row.response, outcome_of(timeline)) == ("N", Outcome.UNKNOWN)
+
+
+async def test_a_pause_uses_up_no_turns_of_the_rate(simulator: Simulator, tmp_path: Path) -> None:
+    async with running(settings(tmp_path, simulator.address[1], max_per_second=5.0)) as engine:
+        engine.store.insert_many([NewAction("Ping", "", (f"Data: {number}",)) for number in range(100)])
+        await simulator.received(2, "Ping")
+        sender = engine.sender
+        assert sender is not None
+        assert len(sender.children) <= 6, "no more than a second's worth is claimed"
+        sender.set_paused(True)
+        seen = len(await simulator.received(0, "Ping"))
+        sender.set_paused(False)
+        begun = time.monotonic()
+        await simulator.received(seen + 5, "Ping")
+        assert time.monotonic() - begun < 4.0
+
+
+async def test_a_listener_that_cannot_log_in_keeps_nobody_for_ever(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_core.sender.sender.BOOT_PATIENCE", 0.5)
+    chosen = settings(tmp_path, simulator.address[1])
+    wrong = {**chosen.asterisk.model_dump(), "listen_username": "nobody", "listen_secret": "wrong"}
+    engine = Engine(chosen.model_copy(update={"asterisk": type(chosen.asterisk).model_validate(wrong)}))
+    task = asyncio.create_task(engine.run())
+    man_id = await asyncio.to_thread(engine.store.insert, call("PJSIP/busy", exten="610"))
+    await until(engine, man_id, lambda t: t.row.response == "Y")
+    engine.stop()
+    await task
