@@ -188,6 +188,8 @@ class Engine:
                 log.warning("sender: cannot take over yet: %s", error)
                 await asyncio.sleep(STANDBY_EVERY)
         self._granted["sender"].set()
+        # All connections at once, so that they are open before the first burst needs them.
+        await asyncio.gather(*(self._in_thread(self.store.control) for _ in range(THREADS)), return_exceptions=True)
         try:
             while await self._renewed(grant):
                 await self._follow_pause()
