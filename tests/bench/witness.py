@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
 
+from acqs_core.action import channel_id
 from tests.lab.asterisk import Asterisk
 from tests.lab.client import AmiClient, parse
 
@@ -90,7 +91,9 @@ class Witness:
                     self.began[frame["Uniqueid"]].append(at)
                 elif frame.event == "OriginateResponse":
                     # By ActionID, `<uniqueid>-<4 hex>`: a refused duplicate carries the Uniqueid of whatever lives.
-                    self.answers[frame["ActionID"].rpartition("-")[0]] += 1
+                    named = frame["ActionID"].rpartition("-")[0]
+                    ours = named.removeprefix("acqs-")
+                    self.answers[channel_id(int(ours)) if ours.isdecimal() else named] += 1
         self._read_up_to = len(self._chunks)
 
     def _listen(self) -> None:
