@@ -13,7 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from acqs_core.action import Row, header
+from acqs_core.action import Row, Status, header
 from acqs_core.listener.channels import NOBODY, OWN_ID, Channels, Get, is_somebody, number
 from acqs_core.listener.roster import Roster, call_of
 from acqs_core.listener.rules import Call, Change, Leg, Link, judgement
@@ -107,9 +107,22 @@ class Calls:
         call = self._roster.get(man_id)
         if call is None:
             return []
+        if call.given is not None and call.finished:
+            return [call.given]  # it was judged by more than this; only its writing may have been lost
         call.gone = True
         self._touched[man_id] = call
         return self._judge()
+
+    def lost(self, rows: Iterable[Row]) -> list[Change]:
+        """What was given out and the table does not show: ends of calls whose rows still read SENT or UPDATED."""
+        changes = []
+        for row in rows:
+            call = self._roster.get(row.man_id)
+            if call is None or call.given is None or not call.finished or not row.matches_by_callerid:
+                continue
+            if row.status in (Status.SENT, Status.UPDATED) and call.callerid in ("", row.callerid):
+                changes.append(call.given)
+        return changes
 
     def lives(self, man_id: int) -> bool:
         """Whether any channel of the row's call is known to live."""

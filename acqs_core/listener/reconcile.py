@@ -48,6 +48,7 @@ class Reconciler:
             decide(self._calls.event("Newstate", channel.get))
         for uniqueid in believed - {channel.get("Uniqueid") for channel in listed}:
             decide(self._calls.ended(uniqueid))
+        decide(self._calls.lost(rows))
         decide(self._calls.found(rows, with_channel_id=self._with_channel_id))
         absent = [row for row in rows if row.matches_by_callerid and not self._calls.lives(row.man_id)]
         answered = {row.man_id for row in absent if row.response == "Y" and row.action.strip().lower() == "originate"}

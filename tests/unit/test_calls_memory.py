@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from collections.abc import Callable
 
@@ -152,6 +153,27 @@ def test_a_late_event_about_an_ended_call_that_is_still_remembered_brings_nothin
     for man_id in range(2, REMEMBERED):
         a_call_that_is_answered(box, man_id)
     assert (
-        box.say("NewCallerid", Uniqueid="acqs-0000000001", Linkedid="acqs-0000000001", CallerIDName="Late", Channel="PJSIP/acqs-0000000001") == []
+        box.say(
+            "NewCallerid",
+            Uniqueid="acqs-0000000001",
+            Linkedid="acqs-0000000001",
+            CallerIDName="Late",
+            Channel="PJSIP/acqs-0000000001",
+        )
+        == []
     )
     assert len(box.calls) == 0
+
+
+def test_an_end_that_was_given_out_and_lost_is_given_out_again_as_it_was() -> None:
+    box = Box()
+    row = originate(7, V1)
+    box.calls.watch(row, action_id="acqs-7-0000")
+    box.channel("acqs-0000000007", "Ringing", V1)
+    box.hangup("acqs-0000000007", 17)
+    ended = box.last[7]
+    assert (ended.status, ended.outcome) == (Status.DEAD, Outcome.BUSY)
+    assert box.calls.lost([row]) == [ended]
+    assert box.calls.gone(7) == [ended]
+    assert box.calls.lost([dataclasses.replace(row, status=Status.DEAD)]) == []
+    assert box.calls.lost([originate(7, "V2")]) == [], "another row, after the table was emptied"
