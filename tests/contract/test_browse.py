@@ -6,11 +6,12 @@ import datetime as dt
 
 import pytest
 
-from acqs_core.action import Outcome, Status
+from acqs_core.action import NewAction, Outcome, Status
 from acqs_core.queue import browse
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import OutcomeRecord, Transition
 from tests.contract.backend import OTHER_IP, SERVER_IP, Backend, hangup, originate, sent
+from tests.unit.hearsay import Box
 
 
 def test_counts_stop_at_the_cap_and_know_every_status(store: Store, token: int) -> None:
@@ -182,3 +183,17 @@ def test_the_seeds_insert_is_a_row_like_any_other(backend: Backend) -> None:
         "Callerid: DL40130172253cc160",
     )  # fmt: skip
     assert row.entry_date == dt.datetime(2004, 1, 30, 17, 22, 53)
+
+
+def test_a_uniqueid_that_its_column_cut_is_read_whole_so_that_its_call_is_found(store: Store, token: int) -> None:
+    uniqueid, name = "asterisk-box-name-1700000000.1234", "Local/" + "8" * 110 + "@demo-00000001;1"
+    for action in (NewAction("Redirect", "V1", ("Channel: PJSIP/x",)), originate("V2")):
+        man_id = sent(store, token, action)
+        store.apply([Transition(man_id, Status.UPDATED, channel=name, uniqueid=uniqueid)])
+        alive = next(row for row in store.alive() if row.man_id == man_id)
+        for row in (alive, *store.candidates([action.callerid]), *store.by_ids([man_id])):
+            assert (row.uniqueid, row.channel) == (uniqueid, name)
+        box = Box()
+        box.channel(uniqueid, "Up", "somebody")
+        box.take(box.calls.found([alive], with_channel_id=False))
+        assert box.calls.lives(man_id)
