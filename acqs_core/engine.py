@@ -266,7 +266,7 @@ class Engine:
     def _troubles(self) -> list[str | None]:
         out = [self._writer.failing]
         if self.sender is not None:
-            out += [self.sender.trouble, self.sender.breaker.reason]
+            out.append(self.sender.trouble)
         if self.listener is not None:
             out.append(self.listener.trouble)
         return out

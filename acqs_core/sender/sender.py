@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import random
 import secrets
 import threading
 import time
@@ -26,7 +25,8 @@ from acqs_core.queue.store import Store
 from acqs_core.queue.writer import Writer
 from acqs_core.sender import settle
 from acqs_core.sender.child import Child, State
-from acqs_core.sender.pacing import BUSY_POLL, Breaker, Poll, Rate
+from acqs_core.sender.gate import Gate
+from acqs_core.sender.pacing import BUSY_POLL, Poll, Rate
 from acqs_core.sender.places import Places
 from acqs_core.sender.screening import Screening
 from acqs_core.sender.turns import Turns
@@ -44,17 +44,11 @@ CLAIM_BATCH = 100
 MAX_IN_LINE = 10_000
 """Rows held in QUEUE behind others of their caller id at the most; only beyond that does anybody else wait for them."""
 
-BOOT_PATIENCE = 20.0
-"""Seconds after which an Asterisk that came back is taken for booted though the listener has not heard it say so."""
-
 LOOKOUT = 2.0
 """Seconds that a thread looks out for NEW rows before the loop looks after everything else again."""
 
 MARK_DEADLINE = 1.5
 """Seconds after which a marking as SENT has taken too long for its write to follow (design §1)."""
-
-FIRST_CHANNEL_ID = (2, 2)
-"""AMI version of Asterisk 12.2, the first to know ChannelId (facts/ami.md)."""
 
 
 class Sender:
@@ -73,8 +67,9 @@ class Sender:
         asterisk_booted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
-        self._endpoint, self._settings, self._counters = endpoint, settings, counters
-        self._on_sending, self._asterisk_booted = on_sending, asterisk_booted
+        self._settings, self._counters = settings, counters
+        self._on_sending = on_sending
+        self._gate = Gate(endpoint, counters, asterisk_booted)
         self._screening = Screening(settings)
         self._token: int | None = None
         self._paused = self._draining = False
@@ -84,8 +79,6 @@ class Sender:
         self._halt = asyncio.Event()
         self._halt.set()
         self._drained = asyncio.Event()
-        self.ready = asyncio.Event()
-        self.breaker = Breaker(random.random)
         self._poll = Poll()
         self._rate = Rate(settings.max_per_second)
         self._pace_lock = asyncio.Lock()
@@ -95,11 +88,18 @@ class Sender:
         self._logins = asyncio.Semaphore(settings.max_logins)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unwritten = Unwritten(time.monotonic)
-        self._with_channel_id = True
-        self._back_since = float("-inf")
         self.children: dict[int, Child] = {}
-        self.trouble: str | None = None
-        """Why no rows are claimed, in words; None while all is well."""
+        self._table_trouble: str | None = None
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Asterisk has taken a session of ours."""
+        return self._gate.answered
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no rows are sent, in words; None while all is well."""
+        return self._table_trouble or self._gate.trouble
 
     # What the engine tells the sender.
 
@@ -127,9 +127,8 @@ class Sender:
         self._let_go_on()
 
     def doubt_asterisk(self) -> None:
-        """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
-        self._back_since = time.monotonic()
-        self.breaker.failed(self._back_since, "the listener's connection to Asterisk ended")
+        """The listener has lost Asterisk: it may have been restarted."""
+        self._gate.doubt()
 
     def wake(self) -> None:
         """A row was inserted by ourselves: look now."""
@@ -178,25 +177,24 @@ class Sender:
         now = time.monotonic()
         try:
             await self._give_back()
-            if self.breaker.is_open:
-                return await self._probe(now)
+            if self._gate.is_shut:
+                return await self._gate.probe()
             if self._token is None or self._paused:
                 return 1.0
-            if not self._asterisk_ready():
-                self.trouble = self.trouble or "waiting for Asterisk to say that it is fully booted"
+            if not self._gate.has_booted:
                 return BUSY_POLL * 5
             room = min(self._room(), CLAIM_BATCH)
             if room <= 0:
                 return BUSY_POLL
             rows = await self._claim(self._token, room)
         except QueueError as error:
-            if self.trouble is None:
+            if self._table_trouble is None:
                 log.warning("no rows can be claimed: %s", error)
-            self.trouble = str(error)
+            self._table_trouble = str(error)
             return 0.5
-        if self.trouble is not None:
+        if self._table_trouble is not None:
             log.info("rows can be claimed again")
-            self.trouble = None
+            self._table_trouble = None
         if not rows:
             await self._look_out(self._poll.delay(now))
             return 0.0
@@ -237,7 +235,7 @@ class Sender:
                 # A child of an earlier lease still has this row in its hands; it must see first that it lost it.
                 self._unwritten.keep(row.man_id)
                 continue
-            message = self._screening.compose(row, secrets.token_hex(2), self._with_channel_id)
+            message = self._screening.compose(row, secrets.token_hex(2), self._gate.with_channel_id)
             child = self.children[row.man_id] = Child(row, message, token)
             self._begin(self._deliver(child), row)
         return rows
@@ -271,24 +269,6 @@ class Sender:
             self._unwritten.keep(man_id)
         finally:
             self._unwritten.ending.discard(man_id)
-
-    async def _probe(self, now: float) -> float:
-        """Asterisk was away: one session of nobody's tries whether it is back, so that no row is risked."""
-        wait = self.breaker.probe_in(now)
-        if wait > 0:
-            return wait
-        try:
-            session = await Session.open(self._endpoint, events="off")
-        except AmiError as error:
-            self._login_failed(error)
-            return self.breaker.probe_in(time.monotonic())
-        self._with_channel_id = session.ami_version >= FIRST_CHANNEL_ID
-        await session.logoff()
-        log.info("sender: Asterisk answers (%s)", session.banner)
-        self.breaker.worked()
-        self._back_since = time.monotonic()
-        self.ready.set()
-        return 0.0
 
     # One row's way.
 
@@ -330,7 +310,7 @@ class Sender:
 
     async def _converse(self, child: Child) -> None:
         child.becomes(State.CONNECTING)
-        session = child.session = await self._login(child)
+        session = child.session = await self._login()
         if session is None:
             self._keep_unwritten(child)
             return
@@ -348,15 +328,9 @@ class Sender:
             self._places.leaves(child)
             session.abort()
 
-    async def _login(self, child: Child) -> Session | None:
+    async def _login(self) -> Session | None:
         async with self._logins:
-            if self._stopped:
-                return None
-            try:
-                return await Session.open(self._endpoint, events="off")
-            except AmiError as error:
-                self._login_failed(error)
-                return None
+            return None if self._stopped else await self._gate.open()
 
     async def _mark_sent(self, child: Child, session: Session) -> bool:
         """True only when the row is SENT by this very statement, in time, and the session still stands."""
@@ -372,7 +346,7 @@ class Sender:
         return changed and time.monotonic() - asked < MARK_DEADLINE and session.is_open
 
     async def _send(self, child: Child, session: Session) -> None:
-        self._on_sending(child.row, child.message, self._with_channel_id)
+        self._on_sending(child.row, child.message, self._gate.with_channel_id)
         self._counters.sent += 1
         settle.sent(self._writer, child)
         try:
@@ -417,13 +391,9 @@ class Sender:
         finally:
             self._pacing -= 1
 
-    def _asterisk_ready(self) -> bool:
-        """Whether Asterisk has booted, as far as anybody can tell: one that never says so is not waited for."""
-        return self._asterisk_booted() or time.monotonic() - self._back_since > BOOT_PATIENCE
-
     @property
     def _stopped(self) -> bool:
-        return self._draining or self._paused or self._token is None or not self._asterisk_ready()
+        return self._draining or self._paused or self._token is None or not self._gate.has_booted
 
     # What was never written goes back.
 
@@ -440,12 +410,6 @@ class Sender:
         returned = await self._unwritten.give_back(self._store, self._in_thread, self._token, set(self.children))
         self._turns.returned(returned)
         self._counters.given_back += len(returned)
-
-    def _login_failed(self, error: AmiError) -> None:
-        self._counters.logins_failed += 1
-        if not self.breaker.is_open or self.breaker.reason != str(error):
-            log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
-        self.breaker.failed(time.monotonic(), str(error))
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)

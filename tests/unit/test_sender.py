@@ -155,7 +155,7 @@ async def test_a_pause_uses_up_no_turns_of_the_rate(simulator: Simulator, tmp_pa
 async def test_a_listener_that_cannot_log_in_keeps_nobody_for_ever(
     simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("acqs_core.sender.sender.BOOT_PATIENCE", 0.5)
+    monkeypatch.setattr("acqs_core.sender.gate.BOOT_PATIENCE", 0.5)
     chosen = settings(tmp_path, simulator.address[1])
     wrong = {**chosen.asterisk.model_dump(), "listen_username": "nobody", "listen_secret": "wrong"}
     engine = Engine(chosen.model_copy(update={"asterisk": type(chosen.asterisk).model_validate(wrong)}))

@@ -1,0 +1,84 @@
+"""Whether Asterisk takes actions now, and the way in: what keeps rows NEW while it is away or has not booted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from acqs_core.ami.session import Endpoint, Session
+from acqs_core.errors import AmiError
+from acqs_core.sender.pacing import Breaker
+from acqs_core.telemetry import Counters
+
+log = logging.getLogger(__name__)
+
+BOOT_PATIENCE = 20.0
+"""Seconds after which an Asterisk that came back is taken for booted though the listener has not heard it say so."""
+
+FIRST_CHANNEL_ID = (2, 2)
+"""AMI version of Asterisk 12.2, the first to know ChannelId (facts/ami.md)."""
+
+
+class Gate:
+    """One Asterisk as the sender sees it. `booted` says whether it has told that it is fully booted."""
+
+    def __init__(self, endpoint: Endpoint, counters: Counters, booted: Callable[[], bool]) -> None:
+        self._endpoint, self._counters, self._booted = endpoint, counters, booted
+        self._breaker = Breaker(random.random)
+        self._back_since = float("-inf")
+        self.with_channel_id = True
+        """Whether this Asterisk knows ChannelId."""
+        self.answered = asyncio.Event()
+        """Set once it has taken a session."""
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether it must answer a `probe` before a row is risked."""
+        return self._breaker.is_open
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no row may pass, in words; None when it may."""
+        if self._breaker.reason is not None:
+            return self._breaker.reason
+        return None if self.has_booted else "waiting for Asterisk to say that it is fully booted"
+
+    @property
+    def has_booted(self) -> bool:
+        """Whether it has booted, as far as anybody can tell: one that never says so is not waited for."""
+        return self._booted() or time.monotonic() - self._back_since > BOOT_PATIENCE
+
+    def doubt(self) -> None:
+        """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
+        self._back_since = time.monotonic()
+        self._breaker.failed(self._back_since, "the listener's connection to Asterisk ended")
+
+    async def probe(self) -> float:
+        """Try with a session of nobody's whether it is back, when it is time; the seconds until the next try."""
+        wait = self._breaker.probe_in(time.monotonic())
+        if wait > 0:
+            return wait
+        session = await self.open()
+        if session is None:
+            return self._breaker.probe_in(time.monotonic())
+        self.with_channel_id = session.ami_version >= FIRST_CHANNEL_ID
+        await session.logoff()
+        log.info("sender: Asterisk answers (%s)", session.banner)
+        self._breaker.worked()
+        self._back_since = time.monotonic()
+        self.answered.set()
+        return 0.0
+
+    async def open(self) -> Session | None:
+        """A logged-in session, or None: nothing was sent, and the gate is shut until a probe is answered."""
+        try:
+            return await Session.open(self._endpoint, events="off")
+        except AmiError as error:
+            self._counters.logins_failed += 1
+            if self._breaker.reason != str(error):
+                log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
+            self._breaker.failed(time.monotonic(), str(error))
+            return None
