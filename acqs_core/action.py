@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import math
 import re
 from collections.abc import Iterable
 
@@ -28,6 +29,7 @@ LINE_COLUMNS = tuple(f"cmd_line_{letter}" for letter in "bcdefghijk")
 """The columns that hold header lines, in the order in which they are written (seed step 1)."""
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Status(enum.StrEnum):
@@ -138,6 +140,10 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     lines = [line for line in row.lines if line.strip()]
     for line in (f"Action: {row.action}", *lines):
         _refuse_unsendable(line)
+    if _CONTROL.search(name):
+        raise ActionInvalid("its action name holds a control character; write the plain name of an AMI action")
+    if header(lines, "Action") is not None:
+        raise ActionInvalid("one of its lines is a second Action header; the name belongs in the action column only")
     own_id = header(lines, "ActionID") or None
     if own_id is not None and not (0 < len(own_id) <= MAX_ACTION_ID and own_id.isascii()):
         raise ActionInvalid(f"its ActionID is not 1 to {MAX_ACTION_ID} ASCII characters; shorten it or leave it out")
@@ -190,8 +196,10 @@ def call(
 ) -> NewAction:
     """A test call to an extension (`context` and `exten`) or to an application. `timeout` is in seconds of ringing.
 
-    Raises ActionInvalid unless exactly one of the two targets is given.
+    Raises ActionInvalid unless exactly one of the two targets is given, and for a timeout that is no time to ring.
     """
+    if not (math.isfinite(timeout) and timeout > 0):
+        raise ActionInvalid(f"a timeout of {timeout:g} seconds is no time to ring; give a number above 0")
     if bool(exten) == bool(application):
         raise ActionInvalid("a call needs a target: give either --exten (with --context) or --application, not both")
     if not channel:

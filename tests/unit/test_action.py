@@ -59,7 +59,7 @@ def test_the_seeds_own_row_goes_out_as_it_stands_with_its_identity_added() -> No
     assert sent(row("Originate", *SEED)) == [
         "Action: Originate",
         "ActionID: acqs-7-beef",
-        "ChannelId: acqs-7",
+        "ChannelId: acqs-0000000007",
         "Channel: local/8600011@demo",
         "Context: default",
         "Exten: 917275551212",
@@ -103,7 +103,7 @@ def test_the_rows_own_action_id_and_channel_id_stand() -> None:
 def test_an_empty_own_identity_is_no_identity() -> None:
     lines = [line.encode() for line in sent(row("Originate", "ActionID:", "ChannelId: "))]
     assert asterisk_header(lines, b"ActionID") == b"acqs-7-beef"
-    assert asterisk_header(lines, b"ChannelId") == b"acqs-7"
+    assert asterisk_header(lines, b"ChannelId") == b"acqs-0000000007"
 
 
 @pytest.mark.parametrize("own", ["x" * 65, "josé", "a\x80"])
@@ -265,3 +265,21 @@ def test_the_other_templates_are_the_lines_asterisk_knows() -> None:
 )
 def test_only_originate_and_redirect_are_matched_by_caller_id(name: str, matches: bool) -> None:
     assert row(name).matches_by_callerid is matches
+
+
+@pytest.mark.parametrize("name", ["\x01", "Orig\x7finate", "Ping\t\x02"])
+def test_an_action_name_with_a_control_character_is_refused(name: str) -> None:
+    with pytest.raises(ActionInvalid, match="control character"):
+        sent(row(name))
+
+
+@pytest.mark.parametrize("line", ["Action: Hangup", "ACTION:Command", "action: "])
+def test_a_line_that_is_a_second_action_header_is_refused(line: str) -> None:
+    with pytest.raises(ActionInvalid, match="second Action header"):
+        sent(row("Originate", "Channel: PJSIP/x", line))
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), -3.0, 0.0])
+def test_a_timeout_that_is_no_time_to_ring_is_refused(timeout: float) -> None:
+    with pytest.raises(ActionInvalid, match="no time to ring"):
+        action.call("PJSIP/100", exten="600", timeout=timeout)
