@@ -6,6 +6,8 @@ every row. Whoever retries an action whose outcome is unknown is told that it ma
 
 from __future__ import annotations
 
+import secrets
+
 from acqs_core.action import LINE_COLUMNS, Outcome, Row, Status
 from acqs_core.errors import NotFound, Refused
 from acqs_core.queue import rows
@@ -13,10 +15,16 @@ from acqs_core.queue.browse import Browsing
 from acqs_core.queue.database import Database, statement
 from acqs_core.queue.ending import Endings
 from acqs_core.queue.layout import TABLE
-from acqs_core.queue.types import Control, JournalEntry
+from acqs_core.queue.types import Control, JournalEntry, Timeline
 
 RETRIED = "retried"
 """The journal's event for an action of which a copy was inserted."""
+
+RETRYING = "retrying"
+"""The journal's event before a copy is inserted: alone, it tells of a retry that may have been cut short."""
+
+_WRITTEN = ("sent", "unanswered")
+"""The journal's events for a row that was or may have been written."""
 
 _DISCARDABLE = (Status.NEW, Status.QUEUE, Status.SENT)
 
@@ -45,7 +53,9 @@ class Operations(Endings, Browsing):
 
         Discarding a SENT row stops nothing at Asterisk. Raises NotFound; Refused, saying what the row is now.
         """
-        seen = expect or self._one(man_id).status
+        row = self._one(man_id)
+        self._refuse_foreign(row)
+        seen = expect or row.status
         if seen not in _DISCARDABLE:
             raise Refused(f"action {man_id} is {seen}; only NEW, QUEUE and SENT actions can be discarded")
         self._discard(man_id, seen, actor, "discarded")
@@ -58,10 +68,12 @@ class Operations(Endings, Browsing):
         """
         shown = self.timeline(man_id)
         row = shown.row
+        self._refuse_foreign(row)
         if row.status is Status.UPDATED:
             raise Refused(f"action {man_id} is UPDATED: its call is up; hang it up first")
         if not force:
-            self._refuse_doubtful(row, [entry.detail for entry in shown.journal if entry.event == RETRIED])
+            _refuse_doubtful(shown)
+        self._intend(shown, actor)
         if row.status is not Status.DEAD:
             self._discard(man_id, row.status, actor, "discarded to be retried")
         copy = int(self._db.run(lambda connection: connection.execute(self._copy, {"man_id": man_id}).lastrowid))
@@ -90,14 +102,24 @@ class Operations(Endings, Browsing):
         self._change(self._set_control, {"paused": int(paused), "actor": actor[:100], "reason": reason[:250]})
         self.record([], [JournalEntry(None, "paused" if paused else "resumed", reason, actor)])
 
-    def _refuse_doubtful(self, row: Row, retried: list[str]) -> None:
-        if row.status is Status.SENT and (row.response == "N" or row.action.strip().lower() == "originate"):
+    def _intend(self, shown: Timeline, actor: str) -> None:
+        """Say in the journal that a copy comes, and refuse if somebody else said so since `shown` was read.
+
+        Both write before they look, so of two at one time at least one sees the other and inserts nothing.
+        """
+        man_id, mark = shown.row.man_id, f"intent {secrets.token_hex(4)}"
+        self.record([], [JournalEntry(man_id, RETRYING, mark, actor)])
+        before = {entry.detail for entry in shown.journal if entry.event == RETRYING}
+        after = {entry.detail for entry in self.timeline(man_id).journal if entry.event == RETRYING}
+        if after - before - {mark}:
+            raise Refused(f"action {man_id} is being retried by somebody else at this moment; look at it again")
+
+    def _refuse_foreign(self, row: Row) -> None:
+        if row.server_ip not in self._lanes:
             raise Refused(
-                f"action {row.man_id} is SENT and its outcome is not known: it may have been carried out, and a retry "
-                "may call twice; look at Asterisk, then force it"
+                f"action {row.man_id} belongs to server_ip {row.server_ip or '(blank)'}, this is {self._server_ip}; "
+                "do it with that --server-ip"
             )
-        if retried:
-            raise Refused(f"action {row.man_id} was retried before, {retried[-1]}; force it to send another copy")
 
     def _discard(self, man_id: int, seen: Status, actor: str, event: str) -> None:
         if not self._end(man_id, seen, Outcome.DISCARDED, f"discarded by {actor}"):
@@ -110,3 +132,34 @@ class Operations(Endings, Browsing):
         if not found:
             raise NotFound(f"there is no action {man_id}; it may have been purged")
         return found[0]
+
+
+def _refuse_doubtful(shown: Timeline) -> None:
+    man_id = shown.row.man_id
+    retried = [entry.detail for entry in shown.journal if entry.event == RETRIED]
+    if retried:
+        raise Refused(f"action {man_id} was retried before, {retried[-1]}; force it to send another copy")
+    if any(entry.event == RETRYING for entry in shown.journal):
+        raise Refused(f"a retry of action {man_id} was begun and may have made a copy; look for it, then force it")
+    if _may_have_been_carried_out(shown):
+        raise Refused(
+            f"action {man_id} is {shown.row.status} and its outcome is not known: it may have been carried out, and a "
+            "retry may call twice; look at Asterisk, then force it"
+        )
+
+
+def _may_have_been_carried_out(shown: Timeline) -> bool:
+    row, known = shown.row, shown.outcome
+    originates = row.action.strip().lower() == "originate"
+    if row.status is Status.SENT:
+        return row.response == "N" or originates
+    if row.status is not Status.DEAD or (row.response == "Y" and not originates):
+        return False
+    if known is not None and known.outcome is Outcome.UNKNOWN:
+        return True  # only of what was or may have been written is the outcome unknown
+    written = (
+        row.response == "Y"
+        or (known is not None and known.sent_at is not None)
+        or any(entry.event in _WRITTEN or entry.detail == f"was {Status.SENT}" for entry in shown.journal)
+    )
+    return written and (known is None or known.outcome in (None, Outcome.UNKNOWN, Outcome.DISCARDED))

@@ -9,7 +9,7 @@ import pytest
 from acqs_core.action import NewAction, Outcome, Status
 from acqs_core.errors import ActionInvalid, NotFound, Refused
 from acqs_core.queue.store import Store
-from acqs_core.queue.types import OutcomeRecord, Transition
+from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition
 from tests.contract.backend import OTHER_IP, SERVER_IP, Backend, hangup, originate, sent
 
 
@@ -144,10 +144,55 @@ def test_an_originate_that_was_accepted_must_be_forced_but_an_answered_hangup_ne
 def test_a_second_retry_must_be_forced(store: Store, token: int) -> None:
     man_id = sent(store, token, originate())
     store.apply([Transition(man_id, Status.DEAD)])
+    store.record([OutcomeRecord(man_id, Outcome.BUSY)], [])
     first = store.retry(man_id, actor="ann")
     with pytest.raises(Refused, match=f"as action {first}"):
         store.retry(man_id, actor="bob")
     assert store.retry(man_id, actor="bob", force=True) > first
+
+
+@pytest.mark.parametrize("ended", ["discarded", "gone"])
+def test_a_written_row_that_ended_without_a_known_outcome_must_be_forced(store: Store, token: int, ended: str) -> None:
+    man_id = sent(store, token, originate())
+    if ended == "discarded":
+        store.discard(man_id, actor="ann")
+    else:
+        store.apply([Transition(man_id, Status.DEAD)])
+        store.record([OutcomeRecord(man_id, Outcome.UNKNOWN)], [])
+    with pytest.raises(Refused, match="may call twice"):
+        store.retry(man_id, actor="ann")
+    assert store.retry(man_id, actor="ann", force=True) > man_id
+
+
+def test_of_two_retries_at_one_time_the_second_sees_the_first(
+    backend: Backend, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    man_id = store.insert(hangup())
+    store.discard(man_id, actor="ann")
+    shown = store.timeline(man_id)
+    other = backend.store()
+    assert other.retry(man_id, actor="bob") > man_id
+    seen = iter([shown])
+    monkeypatch.setattr(store, "timeline", lambda wanted: next(seen, None) or other.timeline(wanted))
+    with pytest.raises(Refused, match="somebody else"):
+        store.retry(man_id, actor="ann", force=True)
+
+
+def test_a_retry_that_was_cut_short_is_seen(store: Store) -> None:
+    man_id = store.insert(hangup())
+    store.record([], [JournalEntry(man_id, "retrying", "intent 00", "ann")])
+    with pytest.raises(Refused, match="was begun"):
+        store.retry(man_id, actor="bob")
+
+
+def test_another_servers_row_is_neither_discarded_nor_retried(backend: Backend, store: Store) -> None:
+    theirs, blank = store.insert(hangup(), server_ip=OTHER_IP), store.insert(hangup(), server_ip="")
+    for deed in (store.discard, store.retry):
+        with pytest.raises(Refused, match=OTHER_IP):
+            deed(theirs, actor="ann")
+    with pytest.raises(Refused, match="blank"):
+        store.discard(blank, actor="ann")
+    backend.store(serve_blank=True).discard(blank, actor="ann")
 
 
 def test_a_living_call_is_not_retried_even_by_force(store: Store, token: int) -> None:
