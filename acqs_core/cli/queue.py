@@ -53,7 +53,7 @@ def list_(
     status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only this status.")] = None,
     unknown: Annotated[bool, typer.Option("--unknown", help="Only unknown outcomes.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
-    before: Annotated[int | None, typer.Option(metavar="MAN_ID", help="Only rows older than this one.")] = None,
+    before: Annotated[int | None, typer.Option(metavar="MAN_ID", min=1, help="Only rows older than this one.")] = None,
     config: Config = None,
     server_ip: ServerIp = None,
     url: Url = None,
@@ -134,7 +134,7 @@ def discard(
 
 @app.command("purge", help="Delete final rows of this server_ip that are older than this, in small batches.")
 def purge(
-    days: Annotated[float, typer.Option("--older-than", metavar="DAYS", min=0.0, help="Age in days.")],
+    days: Annotated[float, typer.Option("--older-than", metavar="DAYS", min=0.0, max=36_500.0, help="Age in days.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")] = False,
     config: Config = None,
     server_ip: ServerIp = None,

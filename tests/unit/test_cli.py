@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,24 @@ def test_a_pause_stays_and_a_resume_says_what_waits(run: Run) -> None:
     told(run("inject", "command", "core show uptime", "--json"))
     resumed = told(run("resume", "--json"))
     assert (resumed["paused"], resumed["backlog"]) == (False, 1)
+
+
+def test_a_resume_can_discard_what_is_stale_and_can_only_show_it(run: Run) -> None:
+    run("pause")
+    man_id = told(run("inject", "command", "core show uptime", "--json"))["man_id"]
+    shown = told(run("resume", "--dry-run", "--json"))
+    assert (shown["paused"], shown["ages"]["under 1 min"], shown["discarded"]) == (True, 1, 0)
+    assert told(run("resume", "--discard-older-than", "3600", "--json"))["discarded"] == 0
+    time.sleep(1.1)  # entry_date counts whole seconds
+    resumed = told(run("resume", "--discard-older-than", "0", "--json"))
+    assert (resumed["paused"], resumed["discarded"]) == (False, 1)
+    assert told(run("queue", "show", str(man_id), "--json"))["outcome"]["outcome"] == "discarded"
+
+
+def test_numbers_out_of_all_reason_are_refused_as_wrong_usage(run: Run) -> None:
+    assert run("queue", "purge", "--older-than", "1e300", "--yes").returncode == 2
+    assert run("queue", "list", "--before", "-5").returncode == 2
+    assert run("inject", "call", "PJSIP/1", "--exten", "6", "--timeout", "nan").returncode == 2
 
 
 def test_a_purge_asks_first_and_deletes_only_final_rows(run: Run) -> None:
