@@ -25,7 +25,9 @@ class Purging(Desk):
         super().__init__(db, server_ip, serve_blank=serve_blank)
         old_row = f"entry_date < {db.words.local_in(':ago')}"
         old = db.words.utc_in(":ago")
-        final = f"{_FINAL} AND {old_row} AND server_ip IN :lanes"
+        # The row's own age is no proof: one that was entered years ago may have ended just now.
+        ended = f"SELECT 1 FROM acqs_outcome e WHERE e.man_id = {TABLE}.man_id AND e.ended_at >= {old}"
+        final = f"{_FINAL} AND {old_row} AND server_ip IN :lanes AND NOT EXISTS ({ended})"
         self._purge_window = statement(
             f"SELECT man_id, CASE WHEN {final} THEN 1 ELSE 0 END, CASE WHEN {old_row} THEN 1 ELSE 0 END "
             f"FROM {TABLE}{db.words.force('PRIMARY')} WHERE man_id > :after ORDER BY man_id LIMIT :batch",

@@ -78,5 +78,14 @@ def test_man_ids_are_never_given_again(store: Store, backend: Backend) -> None:
     man_id = store.insert(hangup())
     store.discard(man_id, actor="ann")
     _age(backend)
+    backend.sql("UPDATE acqs_outcome SET ended_at = '2004-01-01 00:00:00'")
     assert sum(store.purge(1.0)) == 1
     assert store.insert(hangup()) > man_id
+
+
+def test_a_row_entered_long_ago_that_ended_just_now_stays(backend: Backend, store: Store) -> None:
+    man_id = store.insert(hangup())
+    backend.sql("UPDATE vicidial_manager SET entry_date = '2004-01-01 00:00:00' WHERE man_id = ?", man_id)
+    store.discard(man_id, actor="ann")
+    assert sum(store.purge(1.0)) == 0
+    assert store.timeline(man_id).row.status is Status.DEAD
