@@ -85,9 +85,7 @@ class Stand:
 
     async def until_dead(self, man_id: int, seconds: float = 20.0) -> Timeline:
         """The timeline of a row that has ended, with its outcome and its answer."""
-        return await self.until(
-            man_id, lambda t: t.row.status is Status.DEAD and outcome_of(t) is not None, seconds
-        )
+        return await self.until(man_id, lambda t: t.row.status is Status.DEAD and outcome_of(t) is not None, seconds)
 
     async def until_answered(self, man_id: int, seconds: float = 20.0) -> Timeline:
         """The timeline of a row that Asterisk has answered, its journal included."""

@@ -84,4 +84,3 @@ async def _the_dead_have_ended(stand: Stand, man_ids: list[int], recorder: Recor
     for row in rows:
         for uniqueid in (channel_id(row.man_id), f"{channel_id(row.man_id)};2"):
             assert row.status is not Status.DEAD or uniqueid not in made or uniqueid in ended, f"DEAD, yet alive: {row}"
-

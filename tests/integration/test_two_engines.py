@@ -53,9 +53,7 @@ async def test_a_lease_that_passes_on_every_second_lets_nothing_be_sent_twice(st
 
 
 @contextlib.asynccontextmanager
-async def _two_under_load(
-    stand: Stand, directory: Path
-) -> AsyncIterator[tuple[list[Headless], Recorder]]:
+async def _two_under_load(stand: Stand, directory: Path) -> AsyncIterator[tuple[list[Headless], Recorder]]:
     """Two engines that compete while a producer inserts at a steady rate; afterwards every row is accounted for."""
     man_ids: list[int] = []
     stop = asyncio.Event()

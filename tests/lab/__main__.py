@@ -20,10 +20,15 @@ from tests.lab.progress import say
 def main() -> int:
     """Run the command line; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Real MariaDB, Asterisk and SIP phones.")
-    parser.add_argument("command", choices=("prepare", "up", "down"), help="prepare: only install and build what is "
-                        "missing; up: start everything in the background; down: end what `up` started")
-    parser.add_argument("--state", type=Path, help="directory of acqs.toml and of what `up` started "
-                        "(default: `up` in the lab's cache)")
+    parser.add_argument(
+        "command",
+        choices=("prepare", "up", "down"),
+        help="prepare: only install and build what is "
+        "missing; up: start everything in the background; down: end what `up` started",
+    )
+    parser.add_argument(
+        "--state", type=Path, help="directory of acqs.toml and of what `up` started (default: `up` in the lab's cache)"
+    )
     parser.add_argument("--suite", default="sid", help="Debian release whose Asterisk is used (default: sid)")
     asked = parser.parse_args()
     try:

@@ -31,8 +31,15 @@ class Asterisk:
     Raises LabUnavailable where no chroot can be had.
     """
 
-    def __init__(self, *, suite: str = "sid", phones: Mapping[str, int] | None = None, systemname: str = "",
-                 ami_port: int | None = None, detached: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        suite: str = "sid",
+        phones: Mapping[str, int] | None = None,
+        systemname: str = "",
+        ami_port: int | None = None,
+        detached: bool = False,
+    ) -> None:
         self._chroot = chroot.prepare(suite)
         self._detached = detached
         self.directory = scratch.make(self._chroot.path / "lab", "i-")
@@ -40,12 +47,12 @@ class Asterisk:
         self.ami_port = ami_port or free_port()
         self.sip_port = free_udp_port()
         inside = Path("/lab") / self.directory.name
-        self._settings = InstanceConfig(inside, self._chroot.release, self.ami_port, self.sip_port, self.users,
-                                        dict(phones or {}), systemname)
+        self._settings = InstanceConfig(
+            inside, self._chroot.release, self.ami_port, self.sip_port, self.users, dict(phones or {}), systemname
+        )
         self._settings.write(self.directory)
         self._inside = ["chroot", str(self._chroot.path), "asterisk", "-C", str(inside / "etc/asterisk.conf")]
-        self.server = Server("asterisk", [*self._inside, "-f", "-q"], self.directory / "log/console",
-                             detached=detached)
+        self.server = Server("asterisk", [*self._inside, "-f", "-q"], self.directory / "log/console", detached=detached)
 
     @property
     def version(self) -> str:
@@ -100,8 +107,9 @@ class Asterisk:
 
     def cli(self, command: str) -> str:
         """What a CLI command prints, e.g. `core show channels count`. Raises CalledProcessError when it is not up."""
-        return subprocess.run([*self._inside, "-rx", command], check=True, capture_output=True, text=True,
-                              timeout=30).stdout
+        return subprocess.run(
+            [*self._inside, "-rx", command], check=True, capture_output=True, text=True, timeout=30
+        ).stdout
 
     def has_exten(self, exten: str, context: str = "default") -> bool:
         """Whether a call to this number would find something in the dialplan, patterns included."""
@@ -134,8 +142,9 @@ class Asterisk:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.dispose()
 
     def _fully_booted(self) -> bool:

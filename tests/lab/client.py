@@ -93,8 +93,14 @@ class AmiClient:
 
     def originate(self, channel: str, exten: str = "610", *, context: str = "default", **headers: str) -> Frame:
         """Originate asynchronously to `channel`, then `exten`. Timeout is in ms and 30 s unless given."""
-        base = {"Channel": channel, "Context": context, "Exten": exten, "Priority": "1", "Timeout": "30000",
-                "Async": "true"}
+        base = {
+            "Channel": channel,
+            "Context": context,
+            "Exten": exten,
+            "Priority": "1",
+            "Timeout": "30000",
+            "Async": "true",
+        }
         return self.ask("Originate", **{**base, **headers})
 
     def close(self) -> None:
@@ -104,8 +110,9 @@ class AmiClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _read_banner(self) -> str:

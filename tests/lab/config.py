@@ -19,8 +19,16 @@ _DIRECTORIES = ("etc", "run", "db", "var", "spool", "log", "keys")
 _EMPTY = ("acl", "ccss", "cel", "features", "indications", "pjproject", "udptl")
 """Files that are there only to be empty: without them Asterisk's log begins with a screen of errors."""
 
-LISTENER_EVENTS = ("Newchannel", "Newstate", "NewCallerid", "Rename", "Hangup", "OriginateResponse", "FullyBooted",
-                   "Shutdown")
+LISTENER_EVENTS = (
+    "Newchannel",
+    "Newstate",
+    "NewCallerid",
+    "Rename",
+    "Hangup",
+    "OriginateResponse",
+    "FullyBooted",
+    "Shutdown",
+)
 """What the lab's Asterisk lets through to `acqs_listen`: events that carry identity or the state of a call
 (facts/ami.md, "Keeping the flood away")."""
 
@@ -78,8 +86,14 @@ class InstanceConfig:
 
     def _asterisk(self) -> str:
         places = {
-            "astetcdir": "etc", "astvarlibdir": "var", "astdbdir": "db", "astkeydir": "keys",
-            "astspooldir": "spool", "astrundir": "run", "astlogdir": "log", "astcachedir": "var",
+            "astetcdir": "etc",
+            "astvarlibdir": "var",
+            "astdbdir": "db",
+            "astkeydir": "keys",
+            "astspooldir": "spool",
+            "astrundir": "run",
+            "astlogdir": "log",
+            "astcachedir": "var",
         }
         lines = ["[directories]", *(f"{key} => {self.inside / name}" for key, name in places.items())]
         lines += ["astdatadir => /usr/share/asterisk", "astagidir => /usr/share/asterisk/agi-bin"]
@@ -89,8 +103,14 @@ class InstanceConfig:
         return "\n".join(lines) + "\n"
 
     def _manager(self) -> str:
-        lines = ["[general]", "enabled = yes", "webenabled = no", "timestampevents = no", "bindaddr = 127.0.0.1",
-                 f"port = {self.ami_port}"]
+        lines = [
+            "[general]",
+            "enabled = yes",
+            "webenabled = no",
+            "timestampevents = no",
+            "bindaddr = 127.0.0.1",
+            f"port = {self.ami_port}",
+        ]
         for user in self.users.values():
             lines += ["", f"[{user.name}]", f"secret = {user.secret}", f"read = {user.read}", f"write = {user.write}"]
             if user.filtered:
@@ -108,6 +128,15 @@ class InstanceConfig:
             lines += ["", f"[{name}]", "type = aor", "max_contacts = 1"]
             if port:
                 lines.append(f"contact = sip:{name}@127.0.0.1:{port}")
-            lines += ["", f"[{name}]", "type = endpoint", f"aors = {name}", "context = default",
-                      "transport = transport", "disallow = all", "allow = ulaw", "direct_media = no"]
+            lines += [
+                "",
+                f"[{name}]",
+                "type = endpoint",
+                f"aors = {name}",
+                "context = default",
+                "transport = transport",
+                "disallow = all",
+                "allow = ulaw",
+                "direct_media = no",
+            ]
         return "\n".join(lines) + "\n"

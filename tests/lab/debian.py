@@ -70,8 +70,15 @@ def install(programs: Sequence[str]) -> None:
 
 def run(argv: Sequence[str]) -> str:
     """Run a command without questions; its output. Raises LabUnavailable with the end of what it said."""
-    done = subprocess.run(argv, env={**os.environ, **APT_ENV}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    done = subprocess.run(
+        argv,
+        env={**os.environ, **APT_ENV},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-8:])
         raise LabUnavailable(f"`{' '.join(argv[:6])}` failed with code {done.returncode}:\n{tail}")
@@ -82,8 +89,7 @@ def mirror() -> str:
     """The package mirror of this machine, as apt has it for its own release. Raises LabUnavailable."""
     if shutil.which("apt-get") is None:
         raise LabUnavailable("no apt on this machine, so no mirror to build a chroot from")
-    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
-                  "Created-By: Packages"])
+    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"])
     codename = _codename()
     for line in listed.splitlines():
         uri, release, component = line.split()[:3]

@@ -31,8 +31,13 @@ NEEDED = ("mariadbd", "mariadb-install-db", "mariadb", "setpriv")
 STRICT = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION"
 """MariaDB's own default sql_mode. VICIdial's servers run with an empty one, which is the lab's default."""
 
-_SIZES = ("--innodb-buffer-pool-size=64M", "--innodb-log-file-size=48M", "--key-buffer-size=16M",
-          "--max-connections=400", "--innodb-flush-log-at-trx-commit=1")
+_SIZES = (
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-log-file-size=48M",
+    "--key-buffer-size=16M",
+    "--max-connections=400",
+    "--innodb-flush-log-at-trx-commit=1",
+)
 
 
 class MariaDB:
@@ -42,8 +47,15 @@ class MariaDB:
     arguments of mariadbd. Raises LabUnavailable where MariaDB can neither be found nor installed.
     """
 
-    def __init__(self, *, sql_mode: str = "", engine: str = "InnoDB", options: tuple[str, ...] = (),
-                 port: int | None = None, detached: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        sql_mode: str = "",
+        engine: str = "InnoDB",
+        options: tuple[str, ...] = (),
+        port: int | None = None,
+        detached: bool = False,
+    ) -> None:
         debian.install(NEEDED)
         self.version = _version()
         self._detached = detached
@@ -57,15 +69,33 @@ class MariaDB:
         shutil.copytree(_template(self.version), data)
         init = self.directory / "init.sql"
         # root keeps its empty password on the socket, whose directory is ours alone, and has no way in by TCP.
-        init.write_text("DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1';\n"
-                        f"CREATE USER IF NOT EXISTS 'acqs'@'127.0.0.1' IDENTIFIED BY '{self._passwords['acqs']}';\n")
+        init.write_text(
+            "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1';\n"
+            f"CREATE USER IF NOT EXISTS 'acqs'@'127.0.0.1' IDENTIFIED BY '{self._passwords['acqs']}';\n"
+        )
         init.chmod(0o600)
-        self.server = Server("mariadb", [
-            debian.program("mariadbd"), "--no-defaults", f"--datadir={data}", f"--socket={self.socket}",
-            f"--port={self.port}", f"--pid-file={self.directory / 'pid'}", f"--tmpdir={self.directory}",
-            f"--init-file={init}", "--bind-address=127.0.0.1", "--skip-name-resolve", f"--sql-mode={sql_mode}",
-            f"--default-storage-engine={engine}", *_as_root(), *_SIZES, *options,
-        ], self.log, detached=detached)
+        self.server = Server(
+            "mariadb",
+            [
+                debian.program("mariadbd"),
+                "--no-defaults",
+                f"--datadir={data}",
+                f"--socket={self.socket}",
+                f"--port={self.port}",
+                f"--pid-file={self.directory / 'pid'}",
+                f"--tmpdir={self.directory}",
+                f"--init-file={init}",
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+                f"--sql-mode={sql_mode}",
+                f"--default-storage-engine={engine}",
+                *_as_root(),
+                *_SIZES,
+                *options,
+            ],
+            self.log,
+            detached=detached,
+        )
 
     def start(self) -> None:
         """Start it and return once it takes connections. Raises ServerFailed with the end of its log."""
@@ -112,21 +142,33 @@ class MariaDB:
 
         As root unless a `user` made here is named. Raises CalledProcessError, whose `stderr` says why.
         """
-        argv = [debian.program("mariadb"), "--no-defaults", "--batch", "--skip-column-names", "--unbuffered",
-                "--default-character-set=utf8mb4"]
+        argv = [
+            debian.program("mariadb"),
+            "--no-defaults",
+            "--batch",
+            "--skip-column-names",
+            "--unbuffered",
+            "--default-character-set=utf8mb4",
+        ]
         environment = dict(os.environ)
         if user:
             argv += ["--protocol=tcp", "--host=127.0.0.1", f"--port={self.port}", f"--user={user}"]
             environment["MYSQL_PWD"] = self._passwords[user]
         else:
             argv += [f"--socket={self.socket}", "--user=root"]
-        return subprocess.run([*argv, *([database] if database else [])], input=sql, env=environment, check=True,
-                              capture_output=True, text=True, timeout=120).stdout
+        return subprocess.run(
+            [*argv, *([database] if database else [])],
+            input=sql,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        ).stdout
 
     def create_database(self, name: str, charset: str = "utf8mb4") -> str:
         """Make an empty database on which `acqs` has every right; its url."""
-        self.client(f"CREATE DATABASE `{name}` CHARACTER SET {charset};"
-                    f"GRANT ALL ON `{name}`.* TO 'acqs'@'127.0.0.1'")
+        self.client(f"CREATE DATABASE `{name}` CHARACTER SET {charset};GRANT ALL ON `{name}`.* TO 'acqs'@'127.0.0.1'")
         return self.url(name)
 
     def fresh_database(self, charset: str = "utf8mb4") -> str:
@@ -144,8 +186,9 @@ class MariaDB:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.dispose()
 
     def _greets(self) -> bool:
@@ -176,8 +219,17 @@ def _template(version: str) -> Path:
             shutil.rmtree(building)
         with step(f"initialising a data directory of MariaDB {version}"):
             # The server's options come after the script's own; a small redo log keeps the copies small.
-            debian.run([debian.program("mariadb-install-db"), "--no-defaults", f"--datadir={building}", *_as_root(),
-                        "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
-                        "--innodb-log-file-size=48M"])
+            debian.run(
+                [
+                    debian.program("mariadb-install-db"),
+                    "--no-defaults",
+                    f"--datadir={building}",
+                    *_as_root(),
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    "--skip-name-resolve",
+                    "--innodb-log-file-size=48M",
+                ]
+            )
         building.rename(template)
     return template

@@ -86,8 +86,16 @@ class Server:
     running on purpose (`python -m tests.lab up`).
     """
 
-    def __init__(self, name: str, argv: Sequence[str], log: Path, *, detached: bool = False,
-                 env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Path,
+        *,
+        detached: bool = False,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         self.name = name
         self.argv = list(argv)
         self.log = log
@@ -165,8 +173,15 @@ class Server:
     def _spawn(self) -> subprocess.Popen[bytes]:
         tie = [] if self._detached else ["setpriv", "--pdeathsig", "KILL", "--"]
         with self.log.open("ab") as output:
-            return subprocess.Popen([*tie, *self.argv], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                    start_new_session=True, env=self._env, cwd=self._cwd)
+            return subprocess.Popen(
+                [*tie, *self.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=self._env,
+                cwd=self._cwd,
+            )
 
     def _tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []

@@ -68,8 +68,9 @@ class Recorder:
 
     def wait_for_event(self, name: str, timeout: float = 10.0, **headers: str) -> Frame:
         """The first event of this name whose headers have these values."""
-        return self.wait_for(lambda frame: frame.event == name
-                             and all(frame[key] == value for key, value in headers.items()), timeout)
+        return self.wait_for(
+            lambda frame: frame.event == name and all(frame[key] == value for key, value in headers.items()), timeout
+        )
 
     def settle(self, timeout: float = 10.0) -> None:
         """Return once every event Asterisk queued before now is recorded: a mark of its own came behind them."""
@@ -105,8 +106,9 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _read(self) -> None:

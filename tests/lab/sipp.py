@@ -83,14 +83,27 @@ class Phones:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.dispose()
 
     def _server(self, name: str, scenario: str, detached: bool) -> Server:
-        argv = [debian.program("sipp"), "-sf", str(_SCENARIOS_DIR / f"{scenario}.xml"), "-i", "127.0.0.1",
-                "-p", str(self.ports[name]), "-mi", "127.0.0.1", "-nostdin", "-trace_err", "-error_file",
-                str(self.directory / f"{name}.err")]
+        argv = [
+            debian.program("sipp"),
+            "-sf",
+            str(_SCENARIOS_DIR / f"{scenario}.xml"),
+            "-i",
+            "127.0.0.1",
+            "-p",
+            str(self.ports[name]),
+            "-mi",
+            "127.0.0.1",
+            "-nostdin",
+            "-trace_err",
+            "-error_file",
+            str(self.directory / f"{name}.err"),
+        ]
         # SIPp draws a screen on its output every second for ever: a file would only grow. Errors have their own.
         return Server(f"phone {name}", argv, Path("/dev/null"), detached=detached, cwd=self.directory)
 

@@ -91,7 +91,9 @@ def _start(lab: Lab, state: Path, suite: str) -> _Record:
     with step("starting the phones and Asterisk"):
         phones, asterisk = lab.phones(), lab.asterisk(suite)
     settings = state / "acqs.toml"
-    _write_private(settings, f"""\
+    _write_private(
+        settings,
+        f"""\
 # Written by `python -m tests.lab up`. The secrets are drawn anew each time.
 server_ip = "127.0.0.1"
 
@@ -102,10 +104,11 @@ url = "{database.url(_DATABASE)}"
 host = "127.0.0.1"
 port = {asterisk.ami_port}
 listen_username = "acqs_listen"
-listen_secret = "{asterisk.secret('acqs_listen')}"
+listen_secret = "{asterisk.secret("acqs_listen")}"
 send_username = "acqs_send"
-send_secret = "{asterisk.secret('acqs_send')}"
-""")
+send_secret = "{asterisk.secret("acqs_send")}"
+""",
+    )
     _make_tables(settings)
     told = f"""\
 settings   {settings}
@@ -113,7 +116,7 @@ mariadb    127.0.0.1:{database.port} database {_DATABASE}, user acqs (MariaDB {d
            as root: mariadb --socket={database.socket} {_DATABASE}
 asterisk   127.0.0.1:{asterisk.ami_port} manager, 127.0.0.1:{asterisk.sip_port} SIP (Asterisk {asterisk.version})
            console: {asterisk.console}
-phones     {' '.join(f'PJSIP/{name}' for name in phones.ports)}
+phones     {" ".join(f"PJSIP/{name}" for name in phones.ports)}
 """
     return _Record(
         processes=[asterisk.server.identity, *phones.identities, database.server.identity],
@@ -131,8 +134,12 @@ def _write_private(path: Path, text: str) -> None:
 
 def _make_tables(settings: Path) -> None:
     """Make the tables as an operator does; a lab without tables is still of use, so a failure is only said."""
-    done = subprocess.run([sys.executable, "-m", "acqs_core", "db", "init", "--config", str(settings)],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "acqs_core", "db", "init", "--config", str(settings)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode == 0:
         say(f"made the tables of database {_DATABASE}")
     else:

@@ -24,23 +24,26 @@ def recorder(quiet_asterisk: Asterisk) -> Iterator[Recorder]:
         yield witness
 
 
-@pytest.mark.parametrize(("channel", "reason"), [
-    ("Local/600@default", ANSWERED),
-    ("Local/601@default", ANSWERED),
-    ("Local/602@default", NO_ANSWER),
-    ("Local/603@default", BUSY),
-    ("Local/604@default", CONGESTION),
-    ("Local/607@default", ANSWERED),
-    ("Local/610@default", ANSWERED),
-    ("Local/617@default", ANSWERED),
-    ("Local/618@default", ANSWERED),
-    ("Local/620@default", ANSWERED),
-    ("Local/630@default", ANSWERED),
-    ("Local/631@default", ANSWERED),
-    ("Local/632@default", ANSWERED),
-    ("Local/917275551212@default", ANSWERED),
-    ("local/8600011@demo", ANSWERED),
-])
+@pytest.mark.parametrize(
+    ("channel", "reason"),
+    [
+        ("Local/600@default", ANSWERED),
+        ("Local/601@default", ANSWERED),
+        ("Local/602@default", NO_ANSWER),
+        ("Local/603@default", BUSY),
+        ("Local/604@default", CONGESTION),
+        ("Local/607@default", ANSWERED),
+        ("Local/610@default", ANSWERED),
+        ("Local/617@default", ANSWERED),
+        ("Local/618@default", ANSWERED),
+        ("Local/620@default", ANSWERED),
+        ("Local/630@default", ANSWERED),
+        ("Local/631@default", ANSWERED),
+        ("Local/632@default", ANSWERED),
+        ("Local/917275551212@default", ANSWERED),
+        ("local/8600011@demo", ANSWERED),
+    ],
+)
 def test_a_number_of_the_dialplan_ends_an_originate_as_its_comment_says(
     quiet_asterisk: Asterisk, recorder: Recorder, channel: str, reason: str
 ) -> None:
@@ -52,16 +55,19 @@ def test_a_number_of_the_dialplan_ends_an_originate_as_its_comment_says(
     assert recorder.originates() == {"o-1": 1}
 
 
-@pytest.mark.parametrize(("phone", "reason", "cause"), [
-    ("ans", ANSWERED, 16),
-    ("slow", ANSWERED, 16),
-    ("hup", ANSWERED, 0),
-    ("ring", NO_ANSWER, 19),
-    ("busy", FAILED, 17),
-    ("cong", FAILED, 34),
-    ("unal", FAILED, 1),
-    ("nobody", NO_ANSWER, 19),
-])
+@pytest.mark.parametrize(
+    ("phone", "reason", "cause"),
+    [
+        ("ans", ANSWERED, 16),
+        ("slow", ANSWERED, 16),
+        ("hup", ANSWERED, 0),
+        ("ring", NO_ANSWER, 19),
+        ("busy", FAILED, 17),
+        ("cong", FAILED, 34),
+        ("unal", FAILED, 1),
+        ("nobody", NO_ANSWER, 19),
+    ],
+)
 def test_a_phone_ends_its_call_as_its_scenario_says(
     quiet_asterisk: Asterisk, phones: Phones, recorder: Recorder, phone: str, reason: str, cause: int
 ) -> None:
@@ -89,9 +95,13 @@ def test_a_call_goes_on_to_a_phone_when_the_dialplan_dials_one(
     with quiet_asterisk.connect("acqs_send") as sender:
         for exten, phone in (("609", "slow"), ("615", "ans")):
             sender.originate(f"Local/{exten}@default/n", "607")
-            recorder.wait_for(lambda frame, phone=phone: frame.event == "Newstate"  # type: ignore[misc]
-                              and frame["Channel"].startswith(f"PJSIP/{phone}-")
-                              and frame["ChannelStateDesc"] == "Up")
+            recorder.wait_for(
+                lambda frame, phone=phone: (
+                    frame.event == "Newstate"  # type: ignore[misc]
+                    and frame["Channel"].startswith(f"PJSIP/{phone}-")
+                    and frame["ChannelStateDesc"] == "Up"
+                )
+            )
 
 
 def test_a_number_outside_the_dialplan_is_told_from_one_inside(asterisk: Asterisk) -> None:

@@ -32,11 +32,18 @@ def _sleeper(log: Path, *, detached: bool = False) -> Server:
 
 
 def test_a_server_dies_with_the_process_that_started_it_even_when_that_is_killed(tmp_path: Path) -> None:
-    program = ("import sys; from pathlib import Path; from tests.lab.processes import Server\n"
-               "server = Server('sleeper', ['sleep', '60'], Path(sys.argv[1])); server.start(lambda: True)\n"
-               "print(server.pid, flush=True); sys.stdin.read()\n")
-    starter = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "log")], cwd=ROOT,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    program = (
+        "import sys; from pathlib import Path; from tests.lab.processes import Server\n"
+        "server = Server('sleeper', ['sleep', '60'], Path(sys.argv[1])); server.start(lambda: True)\n"
+        "print(server.pid, flush=True); sys.stdin.read()\n"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "log")],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert starter.stdout is not None
     handle = os.pidfd_open(int(starter.stdout.readline()))
     try:
@@ -116,8 +123,13 @@ def test_a_standing_lab_is_told_once_and_taken_down_whole(
     state = tmp_path / "up"
 
     def lab(command: str) -> str:
-        return subprocess.run([sys.executable, "-m", "tests.lab", command, "--state", str(state)], cwd=ROOT,
-                              check=True, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(
+            [sys.executable, "-m", "tests.lab", command, "--state", str(state)],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
 
     begun = time.monotonic()
     told = lab("up")

@@ -48,8 +48,19 @@ def test_a_user_may_do_what_was_granted_and_no_more(mariadb_server: MariaDB) -> 
 
 
 def test_root_has_no_way_in_by_tcp(mariadb_server: MariaDB) -> None:
-    refused = subprocess.run(["mariadb", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user=root",
-                              f"--port={mariadb_server.port}", "--execute=SELECT 1"], capture_output=True, text=True)
+    refused = subprocess.run(
+        [
+            "mariadb",
+            "--no-defaults",
+            "--protocol=tcp",
+            "--host=127.0.0.1",
+            "--user=root",
+            f"--port={mariadb_server.port}",
+            "--execute=SELECT 1",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert "Access denied" in refused.stderr
 
 
