@@ -45,6 +45,10 @@ class QueueUnavailable(QueueError):
     """The database cannot be reached or went away in mid-statement; whether the statement took effect is not known."""
 
 
+class ValueRefused(QueueError):
+    """The database takes the statement and not one of its values (too wide, not of its character set, not a number)."""
+
+
 class SchemaMissing(QueueError):
     """A table or column that ACQS needs is not there; `acqs-core db init` makes it."""
 

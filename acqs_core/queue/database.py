@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, make_url
 
-from acqs_core.errors import QueueError, QueueUnavailable, SchemaMissing, SettingsError
+from acqs_core.errors import QueueError, QueueUnavailable, SchemaMissing, SettingsError, ValueRefused
 from acqs_core.queue import layout
 from acqs_core.queue.dialect import MYSQL, SQLITE, Dialect
 from acqs_core.queue.fence import Fence
@@ -52,6 +52,9 @@ _AWAY = frozenset({
 """MariaDB's and MySQL's numbers for "not now": no connection, too many, shutting down, killed, read only, cut."""
 _MISSING = frozenset({1054, 1146, 1176})
 """No such column, table or index."""
+
+_VALUES = frozenset({1048, 1264, 1265, 1267, 1292, 1366, 1406, 3988})
+"""NULL, out of range, cut, collations, wrong, too long, no conversion: only these are one value's own fault."""
 
 _SESSION = (
     f"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', "
@@ -138,6 +141,8 @@ class Database:
         if code in _MISSING or "no such table" in text or "no such column" in text:
             self._layout = None
             return SchemaMissing(f"{self.shown}: {text}; `acqs-core db init` makes what is missing")
+        if code in _VALUES or isinstance(error, exc.DataError | exc.IntegrityError):
+            return ValueRefused(f"{self.shown}: a value was refused: {text}")
         if self.dialect == "sqlite" and isinstance(error, exc.OperationalError):
             return QueueUnavailable(f"{self.shown}: {text}")
         return QueueError(f"{self.shown}: the database refused a statement: {text}; `acqs-core db check` may say why")

@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Executor
 
 from acqs_core.action import Status
-from acqs_core.errors import QueueError, QueueUnavailable
+from acqs_core.errors import QueueError, ValueRefused
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, outranks
 
@@ -77,15 +77,16 @@ class Writer:
             try:
                 await self.flush()
                 wait = _BACKOFF_FIRST
-            except QueueUnavailable as error:
+            except QueueError as error:
+                # Away, or in a state that somebody will mend: a table that is missing, a right, a disk that is full.
                 if self.failing is None:
-                    log.warning("the database is away, %d changes wait: %s", len(self), error)
+                    log.warning("%d changes wait to be written: %s", len(self), error)
                 self.failing = str(error)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _BACKOFF_LONGEST)
 
     async def flush(self) -> None:
-        """Write all that waits, now. Raises QueueUnavailable, and then everything still waits."""
+        """Write all that waits, now. Raises QueueError, and then everything still waits."""
         async with self._writing:
             self._something.clear()
             transitions, self._transitions = self._transitions, {}
@@ -102,7 +103,7 @@ class Writer:
                 self._take_back(transitions, outcomes, journal)
                 raise
             if self.failing is not None:
-                log.info("the database is back")
+                log.info("all that waited is written")
                 self.failing = None
 
     def _take_back(
@@ -122,9 +123,7 @@ class Writer:
         try:
             self._store.record(outcomes, journal)
             self._store.apply(transitions)
-        except QueueUnavailable:
-            raise
-        except (QueueError, ValueError, ArithmeticError) as error:
+        except (ValueRefused, ValueError, ArithmeticError) as error:
             # The last two are what a driver says of a value before it asks the server.
             self._write_singly(transitions, outcomes, journal, error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from acqs_core.action import NewAction, Outcome, Status
-from acqs_core.errors import QueueUnavailable
+from acqs_core.errors import QueueUnavailable, SchemaMissing
 from acqs_core.queue import schema
 from acqs_core.queue import writer as writer_module
 from acqs_core.queue.database import Database
@@ -113,6 +114,20 @@ async def test_a_value_that_the_database_refuses_takes_no_other_row_with_it(
     writer.transition(Transition(man_id, Status.UPDATED, "PJSIP/1-0", "acqs-1"))
     await writer.flush()
     assert store.timeline(man_id).row.status is Status.UPDATED
+
+
+async def test_a_table_that_is_missing_for_a_while_loses_nothing(store: Flaky, writer: Writer, tmp_path: Path) -> None:
+    man_id = sent_row(store, tmp_path)
+    with sqlite3.connect(tmp_path / "queue.sqlite3") as database:
+        database.execute("ALTER TABLE vicidial_manager RENAME TO away")
+    writer.transition(Transition(man_id, Status.DEAD))
+    with pytest.raises(SchemaMissing):
+        await writer.flush()
+    assert len(writer) == 1
+    with sqlite3.connect(tmp_path / "queue.sqlite3") as database:
+        database.execute("ALTER TABLE away RENAME TO vicidial_manager")
+    await writer.flush()
+    assert store.timeline(man_id).row.status is Status.DEAD
 
 
 async def test_the_journal_is_bounded_and_what_it_drops_is_counted(
