@@ -199,7 +199,11 @@ class Claims(Desk):
         """NEW rows read by key from the low-water mark on, which moves past them."""
         end = lane.low + limit * WINDOW if bound is None else min(lane.low + limit * WINDOW, bound)
         new = self._new_rows(lane, self._by_key(), "ORDER BY m.man_id", limit, low=lane.low, end=end)
-        lane.low = new[-1].man_id + 1 if len(new) == limit else end
+        # Never past what was seen: the window may reach beyond the table's end, and rows will be inserted there.
+        if new:
+            lane.low = new[-1].man_id + 1
+        elif end == bound:
+            lane.low = end
         return new
 
     def _searched(self, lane: Lane, limit: int) -> list[Row]:

@@ -22,6 +22,15 @@ def test_rows_are_claimed_lowest_first_and_only_as_many_as_asked_for(
     assert set(statuses(backend).values()) == {Status.QUEUE}
 
 
+def test_rows_that_come_after_a_claim_saw_the_end_are_claimed_in_order(store: Store, token: int) -> None:
+    man_ids = store.insert_many([hangup(str(number)) for number in range(11)])
+    for start in (0, 5, 10):
+        assert [row.man_id for row in store.claim(token, 5)] == man_ids[start : start + 5]
+    later = store.insert_many([hangup(str(number)) for number in range(130)])
+    for start in range(0, 130, 5):
+        assert [row.man_id for row in store.claim(token, 5)] == later[start : start + 5]
+
+
 def test_rows_of_other_servers_are_left_alone(backend: Backend, store: Store, token: int) -> None:
     other = store.insert(hangup(), server_ip=OTHER_IP)
     blank = store.insert(hangup(), server_ip="")
