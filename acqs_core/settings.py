@@ -40,6 +40,8 @@ class QueueSettings(_Section):
         text = value.get_secret_value()
         if not re.match(r"(mysql|mariadb)://[^/]*/[^/?]+|sqlite:///.+", text):
             raise ValueError("give mysql://user:password@host:port/database or sqlite:///path")
+        if "?" in text:
+            raise ValueError("it takes no parameters after a '?'; leave them out")
         return value
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acqs_core.cli.common import Config, ServerIp, Url, settings, store
-from acqs_core.errors import QueueUnavailable
+from acqs_core.cli.common import Config, ServerIp, Url, database, settings
+from acqs_core.errors import QueueUnavailable, SchemaMissing
 
 if TYPE_CHECKING:
     from acqs_core.engine import Engine
@@ -57,10 +57,14 @@ def _serve(
 
 def _refuse_missing_tables(chosen: Settings) -> None:
     """A database that is away may come back, so the engine waits for it; tables that are missing will not come."""
+    from acqs_core.queue import schema
+
     try:
-        store(chosen).control()
+        missing = schema.missing(database(chosen))
     except QueueUnavailable:
         return
+    if missing:
+        raise SchemaMissing(f"the database lacks {', '.join(missing)}; `acqs-core db init` makes what is missing")
 
 
 def serve(make: Callable[[], Engine]) -> None:

@@ -42,6 +42,11 @@ def existing(db: Database) -> set[str]:
     return set(db.run(lambda connection: sa.inspect(connection).get_table_names()))
 
 
+def missing(db: Database) -> list[str]:
+    """The names of our tables that are not in this database."""
+    return sorted(set(metadata.tables) - existing(db))
+
+
 def creates() -> list[str]:
     """The statements of sql/schema.sql, which stands beside the package in a checkout and inside it in a wheel."""
     package = Path(__file__).resolve().parent.parent

@@ -155,6 +155,7 @@ def test_tables_for_people_show_text_from_rows_without_letting_it_drive_the_term
         (("run", "--config", "missing.toml"), 2, "missing.toml"),
         (("run", "--url", "sqlite:///nothing-in-it.sqlite3"), 3, "db init"),
         (("queue", "counts", "--url", "mysql://nobody@127.0.0.1:9/none"), 3, "127.0.0.1:9"),
+        (("queue", "counts", "--url", "mysql://u@h/db?password=x"), 2, "leave them out"),
         (("nonsense",), 2, "nonsense"),
     ],
 )
