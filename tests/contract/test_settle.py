@@ -91,7 +91,9 @@ def test_what_is_wider_than_the_row_is_kept_whole_beside_it(backend: Backend, st
     )
     row, other = store.by_ids([long, short])
     width = {"myisam": (100, 20)}.get(backend.kind, (None, None))
-    assert (row.channel, row.uniqueid) == (channel[: width[0]], LONG_UNIQUEID[: width[1]])
+    (written,) = backend.sql(f"SELECT channel, uniqueid FROM vicidial_manager WHERE man_id = {long:d}")
+    assert tuple(written) == (channel[: width[0]], LONG_UNIQUEID[: width[1]])
+    assert (row.channel, row.uniqueid) == (channel, LONG_UNIQUEID), "whoever reads through the store gets it whole"
     assert (other.channel, other.uniqueid) == ("SIP/1", "1.1")
     if backend.kind == "myisam":
         outcome = store.outcomes([long])[long]
