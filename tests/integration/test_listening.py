@@ -86,5 +86,9 @@ async def test_a_uniqueid_wider_than_its_column_still_matches_its_hangup(
     assert end.outcome.uniqueid.startswith("acqs-lab-node-a-")
     assert len(end.outcome.uniqueid) > 25
     width = 20 if kind == "myisam" else 150
-    assert end.row.uniqueid == end.outcome.uniqueid[:width]
+    held = stand.server.client(
+        f"SELECT uniqueid FROM vicidial_manager WHERE man_id = {man_id}", database=stand.database
+    )
+    assert held.split() == [end.outcome.uniqueid[:width]]
+    assert end.row.uniqueid == end.outcome.uniqueid
     assert outcome_of(end) is Outcome.ANSWERED
