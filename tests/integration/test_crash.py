@@ -20,7 +20,7 @@ from tests.integration.headless import (
 from tests.integration.stand import Stand
 from tests.lab.recorder import Recorder
 
-ACTIONS, KILLS = 200, 10
+ACTIONS, KILLS, MORE = 200, 10, 40
 
 TAKE_OVER = 5.0
 """Seconds after which another must hold the lease of one that was killed."""
@@ -44,6 +44,8 @@ async def test_ten_kills_in_a_burst_send_nothing_twice_and_lose_nothing(stand: S
             await reached
             for _ in range(KILLS):
                 holder = await _killed(fleet, holder, others)
+                # However fast the last one was, there is a burst to be killed in.
+                man_ids += burst(stand, [call("Local/631@default/n", exten="630")] * MORE)
                 await until_reached(recorder, chance.randint(1, 8))
                 await _the_dead_have_ended(stand, man_ids, recorder)
             rows, unknown = await until_settled(stand, man_ids, RESPONSE_TIMEOUT)
