@@ -204,6 +204,7 @@ def test_grants_sql_gives_exactly_what_the_store_needs(mariadb: Backend, own_ser
     store.retry(second, actor="ann")
     assert store.dead_callerids(["V1"]) == set()
     mariadb.sql("UPDATE vicidial_manager SET entry_date = '2026-01-01'")
+    mariadb.sql("UPDATE acqs_outcome SET ended_at = '2026-01-01'")
     assert sum(store.purge(1.0)) == 2
     Leases(db).release(grant)
     db.dispose()

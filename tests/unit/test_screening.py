@@ -107,4 +107,4 @@ def test_what_is_screened_is_what_is_sent() -> None:
     one = row("Originate", "Channel: PJSIP/1")
     message = screening().compose(one, "abcd", with_channel_id=True)
     assert message.action_id == "acqs-1-abcd"
-    assert "ChannelId: acqs-1" in message.lines
+    assert "ChannelId: acqs-0000000001" in message.lines
