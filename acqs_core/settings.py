@@ -41,7 +41,7 @@ class QueueSettings(_Section):
         if not re.match(r"(mysql|mariadb)://[^/]*/[^/?]+|sqlite:///.+", text):
             raise ValueError("give mysql://user:password@host:port/database or sqlite:///path")
         if "?" in text:
-            raise ValueError("it takes no parameters after a '?'; leave them out")
+            raise ValueError("it takes no parameters after a '?'; leave them out (a ? of a password is written %3F)")
         return value
 
 
