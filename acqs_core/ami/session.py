@@ -21,6 +21,9 @@ from acqs_core.errors import AmiError, ResponseTimeout, SessionLost
 
 __all__ = ["AmiMessage", "Endpoint", "NotWritten", "Session", "Stats"]
 
+_FIRST_CHANNEL_ID = (2, 2)
+"""The manager interface's version in Asterisk 12.2."""
+
 _LOGOFF = b"Action: Logoff\r\nActionID: acqs-logoff\r\n\r\n"
 
 
@@ -76,6 +79,11 @@ class Session:
         """The version of the manager interface, (11, 0, 0); 2 and later come with Asterisk 12 and later."""
         parts = (self._protocol.version or "").split(".")
         return tuple(int(part) for part in itertools.takewhile(str.isdecimal, parts))
+
+    @property
+    def knows_channel_id(self) -> bool:
+        """Whether this Asterisk is 12.2 or later, the first to take a ChannelId (facts/ami.md)."""
+        return self.ami_version >= _FIRST_CHANNEL_ID
 
     @property
     def stats(self) -> Stats:

@@ -34,9 +34,6 @@ MASK = "call,system"
 FILTER = f"^Event: ({'|'.join(sorted(name.decode() for name in WANTED))})[[:cntrl:]]"
 """The eventfilter in the form that every Asterisk since 1.8 takes (facts/ami.md, keeping the flood away)."""
 
-FIRST_CHANNEL_ID = (2, 2)
-"""AMI version of Asterisk 12.2, the first to know ChannelId."""
-
 BOOT_PATIENCE = 10.0
 """Seconds after which an Asterisk that never says FullyBooted is taken for one that may not say it to us."""
 
@@ -105,7 +102,7 @@ class Listener:
     async def _connect(self) -> Session:
         session = await Session.open(self._endpoint, events=MASK, wanted=WANTED, on_event=self._hear)
         self._counters.listener_connects += 1
-        self._with_channel_id = session.ami_version >= FIRST_CHANNEL_ID
+        self._with_channel_id = session.knows_channel_id
         log.info("listener: connected to %s", session.banner)
         return session
 

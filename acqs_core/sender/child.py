@@ -46,11 +46,6 @@ class Child:
         self.state = state
         self.since = time.monotonic()
 
-    @property
-    def was_written(self) -> bool:
-        """Whether Asterisk may have seen the action."""
-        return self.state in (State.SENT, State.LINGERING, State.LEAVING)
-
     def view(self) -> dict[str, object]:
         """What it is doing and for how many seconds, for a status."""
         seconds = round(time.monotonic() - self.since, 3)

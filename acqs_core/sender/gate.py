@@ -18,9 +18,6 @@ log = logging.getLogger(__name__)
 BOOT_PATIENCE = 20.0
 """Seconds after which an Asterisk that came back is taken for booted though the listener has not heard it say so."""
 
-FIRST_CHANNEL_ID = (2, 2)
-"""AMI version of Asterisk 12.2, the first to know ChannelId (facts/ami.md)."""
-
 
 class Gate:
     """One Asterisk as the sender sees it. `booted` says whether it has told that it is fully booted."""
@@ -64,7 +61,7 @@ class Gate:
         session = await self.open()
         if session is None:
             return self._breaker.probe_in(time.monotonic())
-        self.with_channel_id = session.ami_version >= FIRST_CHANNEL_ID
+        self.with_channel_id = session.knows_channel_id
         await session.logoff()
         log.info("sender: Asterisk answers (%s)", session.banner)
         self._breaker.worked()

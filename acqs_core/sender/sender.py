@@ -255,13 +255,13 @@ class Sender:
             if refusal is None:
                 good.append(row)
                 continue
-            self._counters.rejected += 1
-            log.info("row %d is not sent: %s: %s", row.man_id, *refusal)
             self._unwritten.ending.add(row.man_id)
             self._begin(self._reject(row.man_id, token, *refusal), row)
         return good
 
     async def _reject(self, man_id: int, token: int, outcome: Outcome, message: str) -> None:
+        self._counters.rejected += 1
+        log.info("row %d is not sent: %s: %s", man_id, outcome, message)
         try:
             await self._in_thread(self._store.reject, man_id, token, outcome, message)
         except QueueError as error:
@@ -304,7 +304,6 @@ class Sender:
         refusal = self._screening.refusal(child.row, dead)
         if refusal is None:
             return True
-        self._counters.rejected += 1
         await self._reject(child.row.man_id, child.token, *refusal)
         return False
 
