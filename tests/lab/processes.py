@@ -127,7 +127,7 @@ class Server:
             raise RuntimeError(f"{self.name} is running already")
         self._process = _starter().submit(self._spawn).result()
         deadline = time.monotonic() + timeout
-        while not ready():
+        while not (self._is_tied() and ready()):
             try:
                 code = self._process.wait(0.02)
             except subprocess.TimeoutExpired:
@@ -182,6 +182,13 @@ class Server:
                 env=self._env,
                 cwd=self._cwd,
             )
+
+    def _is_tied(self) -> bool:
+        """Whether setpriv has bound the process to this interpreter's life, and has become the server itself."""
+        try:
+            return not Path(f"/proc/{self.pid}/cmdline").read_bytes().startswith(b"setpriv\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
     def _tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
