@@ -58,6 +58,16 @@ class AsteriskSettings(_Section):
     send_username: str = ""
     """The sender's manager user; it needs the write classes of the actions that are queued."""
     send_secret: SecretStr = SecretStr("")
+    auth: Literal["plain", "md5"] = "plain"
+    """How to log in: the secret as it stands, or an MD5 challenge that keeps it off the wire."""
+    tls: bool = False
+    """Speak TLS, to the port of manager.conf's tlsbindaddr."""
+    tls_ca: Path | None = None
+    """A file of PEM certificates to trust in place of the system's, such as a self-signed one."""
+    tls_verify: bool = True
+    """Check Asterisk's certificate; without that anybody between us and Asterisk can read the secret."""
+    tls_server_name: str = ""
+    """The name that the certificate must have; empty is `host`."""
 
     def user(self, role: Literal["listen", "send"]) -> tuple[str, str]:
         """Username and secret of a role."""
@@ -84,11 +94,24 @@ class SenderSettings(_Section):
     """Seconds after which a NEW row is too old to be sent; 0 is never."""
     allow_actions: tuple[str, ...] = ()
     """AMI actions that may be sent, by name; empty is all."""
+    isolation: Literal["task", "process"] = "task"
+    """Where a child session runs: in a task of the sender, or in an operating-system process of its own."""
+    on_backlog: Literal["send", "hold"] = "send"
+    """After an outage with old NEW rows waiting: send them, or pause until somebody has looked and resumes."""
+    backlog_after: float = Field(default=60.0, gt=0)
+    """Seconds after which a waiting NEW row counts as backlog for `on_backlog = "hold"`."""
 
 
 class ListenerSettings(_Section):
     filter: bool = True
     """Ask Asterisk to send the listener only the events it reads, where the user has the right."""
+
+
+class MetricsSettings(_Section):
+    port: int = Field(default=0, ge=0, le=65535)
+    """Where /metrics, /healthz and /readyz are served over HTTP; 0 is nowhere."""
+    host: str = "127.0.0.1"
+    """The address to serve them on; there is no password, so keep it on loopback."""
 
 
 class Settings(_Section):
@@ -104,6 +127,7 @@ class Settings(_Section):
     asterisk: AsteriskSettings = AsteriskSettings()
     sender: SenderSettings = SenderSettings()
     listener: ListenerSettings = ListenerSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @field_validator("server_ip")
     @classmethod
