@@ -9,7 +9,7 @@ import pytest
 
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
-from tests.integration.stand import Stand
+from tests.integration.stand import VARIANT, Stand
 from tests.lab.asterisk import Asterisk
 from tests.lab.mariadb import MariaDB
 from tests.vicidial import VICIDIAL_MANAGER
@@ -29,7 +29,15 @@ def make_database(server: MariaDB, kind: str) -> str:
     return name
 
 
-@pytest.fixture(params=["innodb", "myisam"])
+if VARIANT.asterisk == "16":
+
+    @pytest.fixture(scope="session")
+    def asterisk(asterisk_16: Asterisk) -> Asterisk:
+        """What every end-to-end test calls `asterisk` in this run."""
+        return asterisk_16
+
+
+@pytest.fixture(params=VARIANT.kinds)
 def stand(request: pytest.FixtureRequest, mariadb_server: MariaDB, asterisk: Asterisk) -> Iterator[Stand]:
     """A fresh queue on the shared MariaDB and Asterisk."""
     stand = Stand(mariadb_server, make_database(mariadb_server, request.param), asterisk)

@@ -118,9 +118,10 @@ class Fleet:
     async def _spawn(self, command: tuple[str, ...]) -> asyncio.subprocess.Process:
         # However this interpreter ends, nothing of it goes on calling.
         tie = ("setpriv", "--pdeathsig", "KILL", "--")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("ACQS_")}
         return await asyncio.create_subprocess_exec(
             *tie, sys.executable, "-m", "acqs_core", *command, "--config", str(self._settings),
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=asyncio.subprocess.DEVNULL,
+            cwd=ROOT, env={**ours, "PYTHONPATH": str(ROOT)}, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,8 +14,12 @@ from acqs_core.queue.database import Database
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Timeline
 from acqs_core.settings import Settings, load
+from tests.integration.variant import Variant
 from tests.lab.asterisk import Asterisk
 from tests.lab.mariadb import MariaDB
+
+VARIANT = Variant.of(os.environ)
+"""The combination of this run."""
 
 SERVER_IP = "10.9.8.7"
 
@@ -31,14 +36,14 @@ class Stand:
         """The tree of settings for an engine here; `sections` as in acqs.toml."""
         asterisk = {
             "host": "127.0.0.1",
-            "port": self.asterisk.ami_port,
+            **_endpoint(self.asterisk),
             "listen_username": "acqs_listen",
             "listen_secret": self.asterisk.secret("acqs_listen"),
             "send_username": "acqs_send",
             "send_secret": self.asterisk.secret("acqs_send"),
         }
         flags: dict[str, Any] = {"server_ip": self.server_ip, "queue": {"url": self.url}}
-        flags["sender"] = {"linger": 0.2} | sections.pop("sender", {})
+        flags["sender"] = {"linger": 0.2, "isolation": VARIANT.isolation} | sections.pop("sender", {})
         flags["asterisk"] = asterisk | sections.pop("asterisk", {})
         return flags | sections
 
@@ -92,6 +97,13 @@ class Stand:
         return await self.until(
             man_id, lambda t: t.row.response == "Y" and any(e.event == "answered" for e in t.journal), seconds
         )
+
+
+def _endpoint(asterisk: Asterisk) -> dict[str, Any]:
+    """Where this run's engines reach Asterisk: its plain port, or its TLS port and what to trust there."""
+    if VARIANT.tls:
+        raise NotImplementedError("the lab's Asterisk has no TLS port yet")
+    return {"port": asterisk.ami_port}
 
 
 def outcome_of(timeline: Timeline) -> Outcome | None:
