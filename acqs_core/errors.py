@@ -23,6 +23,12 @@ class ActionInvalid(AcqsError):
     exit_code = 2
 
 
+class FilterInvalid(AcqsError):
+    """A filter that cannot be understood; the message names the part."""
+
+    exit_code = 2
+
+
 class NotFound(AcqsError):
     """No such row."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +25,7 @@ from acqs_core.cli.common import (
     store,
 )  # fmt: skip
 from acqs_core.errors import Refused
+from acqs_core.filter import ROW_FIELDS, of_row, parse
 
 if TYPE_CHECKING:
     from acqs_core.queue.store import Store
@@ -33,6 +36,12 @@ app = typer.Typer(help="Look at the rows of this server_ip and mend them.", no_a
 ManId = Annotated[int, typer.Argument(metavar="MAN_ID", min=1)]
 CAP = 1000
 """Counts on a screen stop here: an exact count of a large table costs a hundred times as much (design §3)."""
+
+
+WINDOW = 100_000
+"""How many of the newest rows a filter looks at: it is no index, and a table may hold millions."""
+
+PAGE = 1000
 
 
 def _store(config: Path | None, server_ip: str | None, url: str | None) -> Store:
@@ -54,19 +63,23 @@ def list_(
     unknown: Annotated[bool, typer.Option("--unknown", help="Only unknown outcomes.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
     before: Annotated[int | None, typer.Option(metavar="MAN_ID", min=1, help="Only rows older than this one.")] = None,
+    filter_: Annotated[
+        str, typer.Option("--filter", metavar="FILTER", help="text, /regex/, field:value, age:>60; ! before is not.")
+    ] = "",
     config: Config = None,
     server_ip: ServerIp = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
     chosen = settings(config, server_ip, url)
+    wanted = parse(filter_, ROW_FIELDS)
     queue = store(chosen)
     if unknown:
-        found = queue.unknown(chosen.sender.response_timeout, limit)
+        rows = iter(queue.unknown(chosen.sender.response_timeout, WINDOW if wanted else limit))
     else:
-        page = queue.page(before=before, limit=limit, status=status)
-        known = queue.outcomes([row.man_id for row in page.rows])
-        found = [(row, known.get(row.man_id)) for row in page.rows]
+        rows = _newest_first(queue, before, status, WINDOW if wanted else limit)
+    passing = (one for one in rows if wanted(of_row(one[0], _outcome(one[1]))))
+    found = list(itertools.islice(passing, limit))
     if json:
         print_json([_plain(row, outcome) for row, outcome in found])
         return
@@ -80,6 +93,19 @@ def list_(
             for row, outcome in found
         ],
     )  # fmt: skip
+
+
+def _newest_first(
+    queue: Store, before: int | None, status: Status | None, most: int
+) -> Iterator[tuple[Row, OutcomeRecord | None]]:
+    """Rows with their outcomes, page by page, as many as are taken from it."""
+    while most > 0:
+        page = queue.page(before=before, limit=min(most, PAGE), status=status)
+        known = queue.outcomes([row.man_id for row in page.rows])
+        yield from ((row, known.get(row.man_id)) for row in page.rows)
+        if page.next_before is None:
+            return
+        before, most = page.next_before, most - len(page.rows)
 
 
 @app.command("show", help="One row: what it is, what became of it, and everything that happened to it.")

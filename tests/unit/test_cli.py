@@ -136,6 +136,16 @@ def test_a_purge_asks_first_and_deletes_only_final_rows(run: Run) -> None:
     assert [row["status"] for row in told(run("queue", "list", "--json"))] == ["NEW"]
 
 
+def test_a_filter_looks_through_older_rows_until_it_has_found_enough(run: Run) -> None:
+    for number in range(6):
+        run("inject", "call", f"PJSIP/10{number}", "--exten", "600", "--callerid", f"V{number % 2}")
+    listed = told(run("queue", "list", "--filter", "callerid:=v1 !pjsip/105", "--limit", "2", "--json"))
+    assert [row["man_id"] for row in listed] == [4, 2]
+    assert told(run("queue", "list", "--unknown", "--filter", "V1", "--json")) == []
+    wrong = run("queue", "list", "--filter", "calerid:V1")
+    assert (wrong.returncode, "did you mean callerid:?" in wrong.stderr) == (2, True)
+
+
 def test_tables_for_people_show_text_from_rows_without_letting_it_drive_the_terminal(run: Run) -> None:
     told(run("inject", "raw", "UserEvent", "UserEvent: x", "--callerid", "\x1b[2Jgone", "--json"))
     listed = run("queue", "list")

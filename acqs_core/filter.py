@@ -1,0 +1,151 @@
+"""The one filter language, the same in every pane of the console and in `acqs-core queue list --filter`.
+
+    text            any field holds it, in any case of letters; "two words" in quotes
+    /regex/         any field matches; /regex/i in any case
+    field:text      that field holds it; field:/regex/ too, field:"" is empty
+    field:=text     that field is exactly this, in any case of letters
+    field:>5        compares as numbers: > >= < <=
+    !term           not that
+
+All terms must hold. Pure: a filter looks at a record, a mapping of field names to text, and knows no pane and no SQL.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from acqs_core.action import LINE_COLUMNS, Row
+from acqs_core.errors import FilterInvalid
+
+Record = Mapping[str, str]
+"""What a filter looks at: names of fields in small letters, and their text."""
+
+Test = Callable[[str], bool]
+
+ROW_FIELDS = (
+    "man_id", "age", "status", "response", "outcome", "action", "callerid", "channel", "uniqueid", "server_ip",
+    "entry_date", *LINE_COLUMNS,
+)  # fmt: skip
+"""The fields of a row's record (`of_row`), by which it can be filtered."""
+
+_TERM = re.compile(
+    r"""\s*(?P<not>!?)
+        (?:(?P<field>[A-Za-z_][\w.-]*):(?P<compare>[<>]=?|=)?)?
+        (?: "(?P<quoted>(?:[^"\\]|\\.)*)"(?=\s|$)
+          | /(?P<regex>(?:[^/\\]|\\.)*)/(?P<flag>i?)(?=\s|$)
+          | (?P<bare>[^\s"/][^\s]*)? )""",
+    re.VERBOSE,
+)
+
+_COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter that was understood; call it with a record. An empty one lets everything pass."""
+
+    text: str
+    """As it was written."""
+    terms: tuple[Callable[[Record], bool], ...]
+
+    def __call__(self, record: Record) -> bool:
+        return all(term(record) for term in self.terms)
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+
+def parse(text: str, fields: Collection[str] | None = None) -> Filter:
+    """Understand a filter. `fields` are the names that records have; None takes any name (raw AMI events).
+
+    Raises FilterInvalid saying which part was not understood, and what to write instead.
+    """
+    terms, position = [], 0
+    while text[position:].strip():
+        match = _TERM.match(text, position)
+        assert match is not None  # every part of the expression may be empty
+        if match["bare"] is None and match["quoted"] is None and match["regex"] is None:
+            raise FilterInvalid(_not_understood(text[position:].strip(), match["field"]))
+        terms.append(_term(match, fields))
+        position = match.end()
+    return Filter(text.strip(), tuple(terms))
+
+
+def of_row(row: Row, outcome: str = "") -> dict[str, str]:
+    """The record of a row and its outcome; ages are in seconds."""
+    record = {name: str(getattr(row, name, "")) for name in ROW_FIELDS[: -len(LINE_COLUMNS)]}
+    record["outcome"] = outcome
+    record["age"] = "" if row.age is None else f"{row.age:.3f}"
+    record["entry_date"] = "" if row.entry_date is None else f"{row.entry_date:%Y-%m-%d %H:%M:%S}"
+    return record | dict(zip(LINE_COLUMNS, row.lines, strict=False))
+
+
+def _term(match: re.Match[str], fields: Collection[str] | None) -> Callable[[Record], bool]:
+    name, negated = match["field"], bool(match["not"])
+    test = _test(match)
+    if name is None:
+        return lambda record: any(test(value) for value in record.values()) != negated
+    key = name.lower()
+    if fields is not None and key not in fields:
+        near = difflib.get_close_matches(key, fields, 1)
+        hint = f"did you mean {near[0]}:?" if near else f"there are: {', '.join(fields)}"
+        raise FilterInvalid(f'no field is called {name!r}; {hint} (to look for the text itself, quote it: "{name}:…")')
+    return lambda record: test(record.get(key, "")) != negated
+
+
+def _test(match: re.Match[str]) -> Test:
+    compare = match["compare"]
+    if match["regex"] is not None:
+        return _matches(match["regex"], bool(match["flag"]), compare)
+    quoted = match["quoted"]
+    wanted = match["bare"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+    if compare in _COMPARE:
+        return _compares(compare, wanted)
+    folded = wanted.casefold()
+    if compare == "=" or (match["field"] is not None and not folded):
+        return lambda value: value.casefold() == folded
+    return lambda value: folded in value.casefold()
+
+
+def _matches(pattern: str, any_case: bool, compare: str | None) -> Test:
+    if compare:
+        raise FilterInvalid(f"{compare}/{pattern}/ compares with an expression; leave the {compare} out")
+    try:
+        found = re.compile(pattern.replace(r"\/", "/"), re.IGNORECASE if any_case else 0)
+    except re.error as error:
+        raise FilterInvalid(f"/{pattern}/ is no regular expression: {error}") from None
+    return lambda value: found.search(value) is not None
+
+
+def _compares(sign: str, wanted: str) -> Test:
+    limit = _number(wanted)
+    if limit is None:
+        raise FilterInvalid(f"{sign}{wanted} does not compare with a number; write for example age:>60")
+    holds = _COMPARE[sign]
+
+    def test(value: str) -> bool:
+        number = _number(value)
+        return number is not None and holds(number, limit)
+
+    return test
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _not_understood(part: str, field: str | None) -> str:
+    if part.count('"') % 2:
+        return f"{part!r} has a quote that is not closed"
+    if part.lstrip("!").partition(":")[2 if field else 0].startswith("/"):
+        return f'{part!r} has a /regex/ that is not closed; to look for a slash, quote it: "/"'
+    if field:
+        return f'{field}: has no value; write {field}:text, or {field}:"" for an empty one'
+    return f"{part!r} is no term; write text, /regex/, field:value, and ! before what must not be"
