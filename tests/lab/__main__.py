@@ -50,8 +50,8 @@ def main() -> int:
 
 def _prepare(suite: str) -> None:
     debian.install([*mariadb.NEEDED, "sipp"])
-    built = chroot.prepare(suite)
-    say(f"ready: Asterisk {built.asterisk} of Debian {suite} in {built.path}")
+    built = chroot.prepare(suite=suite)
+    say(f"ready: Asterisk {built.version} of Debian {suite} in {built.path}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Asterisk:
         ami_port: int | None = None,
         detached: bool = False,
     ) -> None:
-        self._chroot = chroot.prepare(suite)
+        self._chroot = chroot.prepare(suite=suite)
         self._detached = detached
         self.directory = scratch.make(self._chroot.path / "lab", "i-")
         self.users = manager_users()
@@ -57,7 +57,7 @@ class Asterisk:
     @property
     def version(self) -> str:
         """Its version, e.g. `22.10.1`."""
-        return self._chroot.asterisk
+        return self._chroot.version
 
     @property
     def log(self) -> Path:

@@ -1,20 +1,23 @@
-"""A chroot that holds one Asterisk of one Debian release, built once and kept.
+"""A chroot that holds one server of one Debian release, built once and kept.
 
-Another Asterisk than the machine's own release has (bookworm has none at all) comes from its own release this way,
-without touching the machine. A stamp written last says that the build was finished: no stamp, no chroot.
+Another Asterisk than the machine's own release has (bookworm has none at all), or a MySQL beside its MariaDB, comes
+from its own release this way, without touching the machine. A stamp written last says that the build was finished: no
+stamp, no chroot.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import debian
+from tests.lab.errors import LabUnavailable
 from tests.lab.paths import cache_dir, locked
 from tests.lab.progress import say, step
 
@@ -25,7 +28,7 @@ _INSIDE = """
 set -e
 mount -t proc proc /proc
 apt-get update -q
-apt-get install -q -y --no-install-recommends asterisk
+apt-get install -q -y --no-install-recommends "$@"
 apt-get clean
 rm -rf /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/*
 mkdir -p /lab
@@ -33,53 +36,72 @@ mkdir -p /lab
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a chroot is built for."""
+
+    name: str
+    packages: tuple[str, ...]
+    program: str
+    """The server's path in the chroot."""
+    ask_version: tuple[str, ...]
+    """A command in the chroot whose output holds the version as its first number with dots."""
+
+
+ASTERISK = Content("asterisk", ("asterisk",), "usr/sbin/asterisk", ("asterisk", "-V"))
+MYSQL = Content("mysql", ("mysql-server-core", "mysql-client-core"), "usr/sbin/mysqld", ("mysqld", "--version"))
+
+
+@dataclass(frozen=True, slots=True)
 class Chroot:
-    """A finished chroot: where it is, its Debian release and the Asterisk in it, e.g. `22.10.1`."""
+    """A finished chroot: where it is, its Debian release and the version of its server, e.g. `22.10.1`."""
 
     path: Path
     suite: str
-    asterisk: str
-    recipe: int = RECIPE
+    version: str
 
     @property
     def release(self) -> tuple[int, ...]:
-        """The Asterisk version as numbers, to be compared."""
-        return tuple(int(part) for part in self.asterisk.split("."))
+        """The version as numbers, to be compared."""
+        return tuple(int(part) for part in self.version.split("."))
+
+    def command(self, *argv: str) -> list[str]:
+        """The command that runs `argv` in the chroot."""
+        return ["chroot", str(self.path), *argv]
 
 
-def prepared(suite: str) -> Chroot | None:
+def prepared(content: Content, suite: str) -> Chroot | None:
     """The chroot of a release if it is there, finished and of this recipe."""
-    root = cache_dir() / f"asterisk-{suite}"
+    root = cache_dir() / f"{content.name}-{suite}"
     try:
-        stamp = json.loads(_stamp(suite).read_text())
+        stamp = json.loads(_stamp(root).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if stamp.get("recipe") != RECIPE or not (root / "usr/sbin/asterisk").exists():
+    if stamp.get("recipe") != RECIPE or not (root / content.program).exists():
         return None
-    return Chroot(root, suite, stamp["asterisk"])
+    return Chroot(root, suite, stamp[content.name])
 
 
-def prepare(suite: str = "sid") -> Chroot:
+def prepare(content: Content = ASTERISK, suite: str = "sid") -> Chroot:
     """The chroot of a Debian release, built when it is missing (about a minute, 100 MB fetched).
 
     Raises LabUnavailable when this machine cannot build it.
     """
-    debian.require_root("Asterisk in a chroot")
-    with locked(f"asterisk-{suite}"):
-        there = prepared(suite)
+    debian.require_root(f"{content.name} in a chroot")
+    with locked(f"{content.name}-{suite}"):
+        there = prepared(content, suite)
         if there is not None:
             return there
         debian.install(["debootstrap", "unshare", "setpriv"])
-        with step(f"building a chroot of Debian {suite} with Asterisk"):
-            return _build(suite)
+        with step(f"building a chroot of Debian {suite} with {' and '.join(content.packages)}"):
+            return _build(content, suite)
 
 
-def _build(suite: str) -> Chroot:
-    root = cache_dir() / f"asterisk-{suite}"
-    for left in (root, *cache_dir().glob(f"asterisk-{suite}.building-*")):
+def _build(content: Content, suite: str) -> Chroot:
+    root = cache_dir() / f"{content.name}-{suite}"
+    for left in (root, *cache_dir().glob(f"{root.name}.building-*")):
         _remove(left)
-    _stamp(suite).unlink(missing_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f"asterisk-{suite}.building-", dir=cache_dir()))
+    _stamp(root).unlink(missing_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f"{root.name}.building-", dir=cache_dir()))
     building.chmod(0o755)
     mirror = debian.mirror()
     begun = time.monotonic()
@@ -89,13 +111,13 @@ def _build(suite: str) -> Chroot:
     say(f"base system: {time.monotonic() - begun:.1f} s")
     _let_apt_fetch(building)
     begun = time.monotonic()
-    debian.run(["unshare", "--mount", "chroot", str(building), "sh", "-c", _INSIDE])
-    say(f"asterisk: {time.monotonic() - begun:.1f} s")
-    chroot = Chroot(root, suite, _asterisk_version(building))
+    debian.run(["unshare", "--mount", "chroot", str(building), "sh", "-c", _INSIDE, "sh", *content.packages])
+    say(f"{content.name}: {time.monotonic() - begun:.1f} s")
+    version = _version(building, content)
     building.rename(root)
-    stamp = {**asdict(chroot), "path": str(root), "built": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-    _stamp(suite).write_text(json.dumps(stamp, indent=1) + "\n")
-    return chroot
+    stamp = {"path": str(root), "suite": suite, content.name: version, "recipe": RECIPE}
+    _stamp(root).write_text(json.dumps(stamp | {"built": time.strftime("%Y-%m-%dT%H:%M:%S%z")}, indent=1) + "\n")
+    return Chroot(root, suite, version)
 
 
 def _let_apt_fetch(root: Path) -> None:
@@ -111,15 +133,13 @@ def _let_apt_fetch(root: Path) -> None:
     policy.chmod(0o755)
 
 
-def _asterisk_version(root: Path) -> str:
+def _version(root: Path, content: Content) -> str:
     """`22.10.1` out of `Asterisk 22.10.1+dfsg+~cs6.17...` or `Asterisk 16.28.0~dfsg-0+deb11u4`."""
-    said = subprocess.run(["chroot", str(root), "asterisk", "-V"], check=True, capture_output=True, text=True).stdout
-    digits = ""
-    for letter in said.split()[1]:
-        if not (letter.isdigit() or letter == "."):
-            break
-        digits += letter
-    return digits.rstrip(".")
+    said = subprocess.run(["chroot", str(root), *content.ask_version], check=True, capture_output=True, text=True)
+    found = re.search(r"\d+(\.\d+)+", said.stdout)
+    if found is None:
+        raise LabUnavailable(f"{' '.join(content.ask_version)} said no version: {said.stdout!r}")
+    return found[0]
 
 
 def _remove(path: Path) -> None:
@@ -131,5 +151,5 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def _stamp(suite: str) -> Path:
-    return cache_dir() / f"asterisk-{suite}.json"
+def _stamp(root: Path) -> Path:
+    return root.with_name(f"{root.name}.json")

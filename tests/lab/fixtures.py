@@ -88,7 +88,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     steps: dict[str, Callable[[], object]] = {
         "mariadb_server": lambda: debian.install(mariadb.NEEDED),
         "asterisk": chroot.prepare,
-        "asterisk_16": lambda: chroot.prepare("bullseye"),
+        "asterisk_16": lambda: chroot.prepare(suite="bullseye"),
         "phones": lambda: debian.install(["sipp"]),
     }
     capture = session.config.pluginmanager.getplugin("capturemanager")
