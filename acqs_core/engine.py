@@ -28,7 +28,7 @@ from acqs_core.queue.types import Grant, Role
 from acqs_core.queue.writer import Writer
 from acqs_core.sender.sender import Sender
 from acqs_core.settings import Settings
-from acqs_core.telemetry import Counters
+from acqs_core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ class Engine:
         self._threads = ThreadPoolExecutor(THREADS, "acqs-db")
         self._lease_thread = ThreadPoolExecutor(1, "acqs-lease")
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self.counters = Counters()
-        self._writer = Writer(self.store, self._threads)
+        self.telemetry = Telemetry()
+        self._writer = Writer(self.store, self._threads, self.telemetry)
         self._grants: dict[str, Grant] = {}
         self._granted = {"sender": asyncio.Event(), "listener": asyncio.Event()}
         """The lease is held and what its last holder left has been put right."""
@@ -73,7 +73,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         """Every engine asked for holds its lease and is connected to Asterisk."""
-        self.listener = Listener(*self._parts("listen"), settings.listener, self.counters) if listen else None
+        self.listener = Listener(*self._parts("listen"), settings.listener, self.telemetry) if listen else None
         self.sender = self._make_sender() if send else None
         self._started = time.monotonic()
 
@@ -83,14 +83,14 @@ class Engine:
         return self.store, self._writer, self._threads, Endpoint(asterisk.host, asterisk.port, username, secret)
 
     def _make_sender(self) -> Sender:
-        settings, counters = self._settings.sender, self.counters
+        settings, telemetry = self._settings.sender, self.telemetry
         if self.listener is None:
-            return Sender(*self._parts("send"), settings, counters)
+            return Sender(*self._parts("send"), settings, telemetry)
         listener = self.listener
         sender = Sender(
             *self._parts("send"),
             settings,
-            counters,
+            telemetry,
             on_sending=listener.expect,
             asterisk_booted=lambda: listener.booted.is_set() or self._listener_elsewhere,
         )
@@ -123,7 +123,8 @@ class Engine:
         self._lease_db.dispose()
         self._threads.shutdown(wait=False)
         self._lease_thread.shutdown(wait=False)
-        log.info("stopped: %d sent, %d answered", self.counters.sent, self.counters.answered)
+        counters = self.telemetry.counters
+        log.info("stopped: %d sent, %d answered", counters.sent, counters.answered)
 
     async def _write_the_last(self) -> None:
         """What was learnt last is written before the end; a database that is away is waited for, but not for ever."""
@@ -257,7 +258,7 @@ class Engine:
             "paused": self._paused,
             "ready": self.ready.is_set(),
             "uptime": round(time.monotonic() - self._started, 3),
-            "counters": {name: getattr(self.counters, name) for name in self.counters.__slots__},
+            **self.telemetry.plain(),
             "sessions": list(self.sender.sessions()) if self.sender is not None else [],
             "waiting_to_be_written": len(self._writer),
             "trouble": [text for text in self._troubles() if text],

@@ -1,8 +1,43 @@
-"""Counters of what the engine has done since it started: for its log, its status and, later, its console."""
+"""What the engine has done since it started, and how long it took: for its log, its status, metrics and a console.
+
+Plain numbers that only the engine's own event loop raises: no lock, no label, no library on the way of an action.
+Whoever shows them, in whatever form, copies them.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_left
+from typing import Any
+
+LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds for what takes milliseconds when all is well."""
+
+AGE = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
+"""Upper bounds in seconds for what is known by entry_date, which counts whole seconds."""
+
+
+class Histogram:
+    """How many durations fell below each of a few fixed bounds. Its size never grows."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...] = LATENCY) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        """How many of each: up to and with its bound, above the one before; the last is what exceeds all bounds."""
+        self.sum = 0.0
+        """Of all durations, in seconds."""
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration; a clock that was set back makes it 0."""
+        seconds = max(seconds, 0.0)
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.sum += seconds
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"bounds": list(self.bounds), "counts": list(self.counts), "sum": self.sum}
 
 
 @dataclasses.dataclass(slots=True)
@@ -25,7 +60,47 @@ class Counters:
     """Actions written whose answer did not come."""
     logins_failed: int = 0
     """Connections and logins that Asterisk did not take."""
+    breaker_opens: int = 0
+    """Times that the sender began to leave Asterisk alone."""
+    events: int = 0
+    """Events that the listener decoded and looked at."""
     changes: int = 0
     """Row changes that the listener decided."""
     listener_connects: int = 0
     """Times that the listener has connected."""
+    batches: int = 0
+    """Batches of changes that were written to the table."""
+    batches_failed: int = 0
+    """Batches that could not be written and wait."""
+    journal_dropped: int = 0
+    """Journal entries given up because too many waited."""
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Latencies:
+    """How long the steps of an action take, in seconds."""
+
+    claim_to_sent: Histogram = dataclasses.field(default_factory=Histogram)
+    """From NEW → QUEUE until the action is written: turn, rate, login and marking included."""
+    insert_to_sent: Histogram = dataclasses.field(default_factory=lambda: Histogram(AGE))
+    """From entry_date, by the database's clock, until the action is written. Rows without a date are left out."""
+    sent_to_answered: Histogram = dataclasses.field(default_factory=Histogram)
+    """From the write until Asterisk's answer; an Originate that is not Async is answered when its call is."""
+    change_to_written: Histogram = dataclasses.field(default_factory=Histogram)
+    """From an event or an answer that changes a row until the change is in the table."""
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Telemetry:
+    """All of it, for one engine."""
+
+    counters: Counters = dataclasses.field(default_factory=Counters)
+    latencies: Latencies = dataclasses.field(default_factory=Latencies)
+
+    def plain(self) -> dict[str, Any]:
+        """A copy as plain data."""
+        latencies = {field.name: getattr(self.latencies, field.name) for field in dataclasses.fields(Latencies)}
+        return {
+            "counters": dataclasses.asdict(self.counters),
+            "latencies": {name: histogram.plain() for name, histogram in latencies.items()},
+        }

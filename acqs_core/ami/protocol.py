@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import operator
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,10 @@ class Stats:
     unmatched: int = 0
     """Responses nobody waits for any more, and messages that are neither response nor event."""
     callback_errors: int = 0
+
+    def __add__(self, other: Stats) -> Stats:
+        """What two sessions have read together."""
+        return Stats(*map(operator.add, dataclasses.astuple(self), dataclasses.astuple(other)))
 
 
 class QueueProtocol(AMIProtocol):  # type: ignore[misc]

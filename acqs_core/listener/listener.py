@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from acqs_core.action import Message, Row, Status
-from acqs_core.ami.session import AmiMessage, Endpoint, Session
+from acqs_core.ami.session import AmiMessage, Endpoint, Session, Stats
 from acqs_core.errors import AmiError, QueueError
 from acqs_core.listener.calls import WANTED, Calls
 from acqs_core.listener.reconcile import Reconciler
@@ -24,7 +24,7 @@ from acqs_core.queue.store import Store
 from acqs_core.queue.types import OutcomeRecord, Transition
 from acqs_core.queue.writer import Writer
 from acqs_core.settings import ListenerSettings
-from acqs_core.telemetry import Counters
+from acqs_core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,10 @@ class Listener:
         threads: Executor,
         endpoint: Endpoint,
         settings: ListenerSettings,
-        counters: Counters,
+        telemetry: Telemetry,
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
-        self._endpoint, self._settings, self._counters = endpoint, settings, counters
+        self._endpoint, self._settings, self._counters = endpoint, settings, telemetry.counters
         self.on_lost: Callable[[], None] = lambda: None
         """Called when a connection has ended: Asterisk may have been restarted."""
         self._calls = Calls()
@@ -68,12 +68,19 @@ class Listener:
         """Asterisk has said that it is fully booted. Before that it takes actions and knows no extension yet, and a
         call that it refuses then is lost."""
         self.ready = asyncio.Event()
+        self._past = Stats()
+        self._session: Session | None = None
         self.trouble: str | None = "not connected yet"
         """Why nothing is heard, in words; None while all is well."""
 
     def expect(self, row: Row, message: Message, with_channel_id: bool) -> None:
         """A row of our own sender is about to be written."""
         self._calls.watch(row, action_id=message.action_id, with_channel_id=with_channel_id)
+
+    @property
+    def stats(self) -> Stats:
+        """What all its connections together have read."""
+        return self._past if self._session is None else self._past + self._session.stats
 
     async def run(self) -> None:
         """Listen until cancelled; Asterisk and the database may come and go."""
@@ -91,10 +98,12 @@ class Listener:
                     wait = min(wait * 2, 15.0)
                     continue
                 wait = 0.25
+                self._session = session
                 try:
                     await self._listen(session)
                 finally:
                     session.abort()
+                    self._past, self._session = self.stats, None
                     self.ready.clear()
                     self.booted.clear()
                     self.on_lost()
@@ -153,6 +162,7 @@ class Listener:
             self.booted.set()
 
     def _hear(self, event: AmiMessage) -> None:
+        self._counters.events += 1
         name = event.event
         if name == "FullyBooted":
             self.booted.set()

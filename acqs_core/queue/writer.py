@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import logging
+import time
 from collections import deque
 from concurrent.futures import Executor
 
@@ -17,6 +18,7 @@ from acqs_core.action import Status
 from acqs_core.errors import QueueError, ValueRefused
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, outranks
+from acqs_core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +34,17 @@ _BACKOFF_FIRST, _BACKOFF_LONGEST = 0.1, 2.0
 class Writer:
     """Gathers transitions, outcomes and journal entries and writes them from a thread."""
 
-    def __init__(self, store: Store, threads: Executor) -> None:
+    def __init__(self, store: Store, threads: Executor, telemetry: Telemetry) -> None:
         self._store = store
         self._threads = threads
+        self._counters, self._took = telemetry.counters, telemetry.latencies.change_to_written
         self._transitions: dict[int, Transition] = {}
+        self._since: dict[int, float] = {}
+        """When the first change that waits was learnt, of each row in `_transitions`."""
         self._outcomes: dict[int, OutcomeRecord] = {}
         self._journal: deque[JournalEntry] = deque()
         self._something = asyncio.Event()
         self._writing = asyncio.Lock()
-        self.journal_dropped = 0
         self.failing: str | None = None
         """Why the last batch could not be written; None while all is well."""
 
@@ -52,6 +56,7 @@ class Writer:
         """Remember a row's step; steps of one row are merged, and DEAD is never taken back."""
         old = self._transitions.get(new.man_id)
         self._transitions[new.man_id] = new if old is None else _merged(old, new)
+        self._since.setdefault(new.man_id, time.monotonic())
         self._something.set()
 
     def outcome(self, new: OutcomeRecord) -> None:
@@ -64,7 +69,7 @@ class Writer:
         """Remember a line of a row's timeline, stamped now."""
         if len(self._journal) >= MAX_JOURNAL:
             self._journal.popleft()
-            self.journal_dropped += 1
+            self._counters.journal_dropped += 1
         self._journal.append(JournalEntry(man_id, event, detail, actor, dt.datetime.now(dt.UTC)))
         self._something.set()
 
@@ -90,6 +95,7 @@ class Writer:
         async with self._writing:
             self._something.clear()
             transitions, self._transitions = self._transitions, {}
+            since, self._since = self._since, {}
             outcomes, self._outcomes = self._outcomes, {}
             journal, self._journal = list(self._journal), deque()
             if not (transitions or outcomes or journal):
@@ -101,7 +107,13 @@ class Writer:
                 )
             except BaseException:
                 self._take_back(transitions, outcomes, journal)
+                self._since |= since
+                self._counters.batches_failed += 1
                 raise
+            self._counters.batches += 1
+            now = time.monotonic()
+            for learnt in since.values():
+                self._took.observe(now - learnt)
             if self.failing is not None:
                 log.info("all that waited is written")
                 self.failing = None

@@ -39,6 +39,8 @@ class Child:
     """The lease's token that the row was claimed by: no other marks it SENT for this child."""
     state: State = State.WAITING
     since: float = dataclasses.field(default_factory=time.monotonic)
+    claimed: float = dataclasses.field(default_factory=time.monotonic)
+    """When the row became ours, by the monotonic clock."""
     session: Session | None = None
     may_leave: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 

@@ -51,7 +51,7 @@ class Gate:
     def doubt(self) -> None:
         """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
         self._back_since = time.monotonic()
-        self._breaker.failed(self._back_since, "the listener's connection to Asterisk ended")
+        self._shut("the listener's connection to Asterisk ended")
 
     async def probe(self) -> float:
         """Try with a session of nobody's whether it is back, when it is time; the seconds until the next try."""
@@ -77,5 +77,9 @@ class Gate:
             self._counters.logins_failed += 1
             if self._breaker.reason != str(error):
                 log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
-            self._breaker.failed(time.monotonic(), str(error))
+            self._shut(str(error))
             return None
+
+    def _shut(self, reason: str) -> None:
+        self._counters.breaker_opens += not self._breaker.is_open
+        self._breaker.failed(time.monotonic(), reason)

@@ -32,7 +32,7 @@ from acqs_core.sender.screening import Screening
 from acqs_core.sender.turns import Turns
 from acqs_core.sender.unwritten import Unwritten
 from acqs_core.settings import SenderSettings
-from acqs_core.telemetry import Counters
+from acqs_core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +61,15 @@ class Sender:
         threads: Executor,
         endpoint: Endpoint,
         settings: SenderSettings,
-        counters: Counters,
+        telemetry: Telemetry,
         *,
         on_sending: Callable[[Row, Message, bool], None] = lambda row, message, with_channel_id: None,
         asterisk_booted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
-        self._settings, self._counters = settings, counters
+        self._settings, self._counters, self._latencies = settings, telemetry.counters, telemetry.latencies
         self._on_sending = on_sending
-        self._gate = Gate(endpoint, counters, asterisk_booted)
+        self._gate = Gate(endpoint, self._counters, asterisk_booted)
         self._screening = Screening(settings)
         self._token: int | None = None
         self._paused = self._draining = False
@@ -347,6 +347,7 @@ class Sender:
     async def _send(self, child: Child, session: Session) -> None:
         self._on_sending(child.row, child.message, self._gate.with_channel_id)
         self._counters.sent += 1
+        self._took(child)
         settle.sent(self._writer, child)
         try:
             response = await child.send(session, self._settings.response_timeout)
@@ -360,8 +361,16 @@ class Sender:
             settle.unanswered(self._writer, child, error)
             return
         self._counters.answered += 1
+        self._latencies.sent_to_answered.observe(time.monotonic() - child.since)
         if settle.answered(self._writer, child, response):
             self._counters.refused += 1
+
+    def _took(self, child: Child) -> None:
+        """How long this row has waited for its write, which comes next."""
+        held = time.monotonic() - child.claimed
+        self._latencies.claim_to_sent.observe(held)
+        if child.row.age is not None:
+            self._latencies.insert_to_sent.observe(child.row.age + held)
 
     # Turns and places.
 

@@ -102,10 +102,10 @@ async def test_a_hangup_ends_a_call_and_one_for_a_dead_call_is_never_sent(stand:
             ending = stand.produce(hangup(channel_id(man_id)))
             await stand.until_answered(ending)
             await stand.until_dead(man_id)
-            sent = engine.counters.sent
+            sent = engine.telemetry.counters.sent
             too_late = stand.produce(hangup(channel_id(man_id), callerid="H1"))
             refused = await stand.until_dead(too_late)
-            assert engine.counters.sent == sent
+            assert engine.telemetry.counters.sent == sent
         recorder.settle()
     assert outcome_of(refused) is Outcome.DEAD_CALL
     assert refused.row.response == "N"

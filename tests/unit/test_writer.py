@@ -20,6 +20,7 @@ from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition
 from acqs_core.queue.writer import Writer
+from acqs_core.telemetry import Telemetry
 
 
 class Flaky(Store):
@@ -51,7 +52,7 @@ async def store(tmp_path: Path) -> Flaky:
 @pytest.fixture
 async def writer(store: Flaky) -> AsyncIterator[Writer]:
     with ThreadPoolExecutor(1) as threads:
-        writer = Writer(store, threads)
+        writer = Writer(store, threads, Telemetry())
         running = asyncio.create_task(writer.run())
         yield writer
         running.cancel()
@@ -135,10 +136,11 @@ async def test_the_journal_is_bounded_and_what_it_drops_is_counted(
 ) -> None:
     monkeypatch.setattr(writer_module, "MAX_JOURNAL", 3)
     with ThreadPoolExecutor(1) as threads:
-        writer = Writer(store, threads)
+        telemetry = Telemetry()
+        writer = Writer(store, threads, telemetry)
         for number in range(5):
             writer.journal(1, f"step {number}")
-    assert (len(writer), writer.journal_dropped) == (3, 2)
+    assert (len(writer), telemetry.counters.journal_dropped) == (3, 2)
 
 
 def test_a_less_telling_outcome_never_replaces_a_more_telling_one() -> None:
