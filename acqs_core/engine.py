@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -15,10 +16,10 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from acqs_core.action import NewAction
-from acqs_core.ami.session import Endpoint
+from acqs_core.ami.session import Endpoint, Session
 from acqs_core.errors import QueueError
 from acqs_core.listener.listener import Listener
 from acqs_core.queue.database import Database
@@ -73,24 +74,27 @@ class Engine:
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         """Every engine asked for holds its lease and is connected to Asterisk."""
-        self.listener = Listener(*self._parts("listen"), settings.listener, self.telemetry) if listen else None
+        self.listener = self._make_listener() if listen else None
         self.sender = self._make_sender() if send else None
         self._started = time.monotonic()
 
-    def _parts(self, role: Any) -> tuple[Store, Writer, ThreadPoolExecutor, Endpoint]:
+    def _endpoint(self, role: Literal["listen", "send"]) -> Endpoint:
         asterisk = self._settings.asterisk
         username, secret = asterisk.user(role)
-        return self.store, self._writer, self._threads, Endpoint(asterisk.host, asterisk.port, username, secret)
+        return Endpoint(asterisk.host, asterisk.port, username, secret)
+
+    def _make_listener(self) -> Listener:
+        parts = self.store, self._writer, self._threads
+        return Listener(*parts, self._endpoint("listen"), self._settings.listener, self.telemetry)
 
     def _make_sender(self) -> Sender:
-        settings, telemetry = self._settings.sender, self.telemetry
+        opener = functools.partial(Session.open, self._endpoint("send"), events="off")
+        parts = self.store, self._writer, self._threads, opener, self._settings.sender, self.telemetry
         if self.listener is None:
-            return Sender(*self._parts("send"), settings, telemetry)
+            return Sender(*parts)
         listener = self.listener
         sender = Sender(
-            *self._parts("send"),
-            settings,
-            telemetry,
+            *parts,
             on_sending=listener.expect,
             asterisk_booted=lambda: listener.booted.is_set() or self._listener_elsewhere,
         )

@@ -6,9 +6,9 @@ import asyncio
 import dataclasses
 import enum
 import time
+from typing import Protocol
 
 from acqs_core.action import Message, Row, header
-from acqs_core.ami.session import Session
 from acqs_core.ami.wire import AmiMessage
 
 DEFAULT_DIAL_TIMEOUT = 30.0
@@ -29,6 +29,34 @@ class State(enum.StrEnum):
     LEAVING = "leaving"
 
 
+class ChildSession(Protocol):
+    """What the sender uses of a logged-in session (ami.session.Session), wherever that session lives."""
+
+    @property
+    def banner(self) -> str:
+        """Asterisk's first line."""
+
+    @property
+    def knows_channel_id(self) -> bool:
+        """Whether this Asterisk takes a ChannelId."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an action can still be written, as far as is known here."""
+
+    async def perform(self, payload: bytes, action_id: str, timeout: float) -> AmiMessage:
+        """Write these bytes once; the response. Raises NotWritten (nothing was sent) or SessionLost (may have been)."""
+
+    async def closed(self) -> Exception | None:
+        """Wait for the end of the session; why it ended."""
+
+    async def logoff(self, timeout: float = 1.0) -> None:
+        """Leave in order, in no more than `timeout` seconds."""
+
+    def abort(self) -> None:
+        """End it at once, in whatever state it is; it will never write again."""
+
+
 @dataclasses.dataclass(slots=True, eq=False)
 class Child:
     """A row in our hands and the session that is its own."""
@@ -41,7 +69,7 @@ class Child:
     since: float = dataclasses.field(default_factory=time.monotonic)
     claimed: float = dataclasses.field(default_factory=time.monotonic)
     """When the row became ours, by the monotonic clock."""
-    session: Session | None = None
+    session: ChildSession | None = None
     may_leave: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
     def becomes(self, state: State) -> None:
@@ -53,14 +81,14 @@ class Child:
         seconds = round(time.monotonic() - self.since, 3)
         return {"man_id": self.row.man_id, "action": self.message.action, "state": str(self.state), "seconds": seconds}
 
-    async def send(self, session: Session, response_timeout: float) -> AmiMessage:
+    async def send(self, session: ChildSession, response_timeout: float) -> AmiMessage:
         """Write the action, once, and read its answer. Raises SessionLost (ResponseTimeout) when none comes."""
         self.becomes(State.SENT)
         return await session.perform(
             self.message.encode(), self.message.action_id, response_timeout + blocking_time(self.message)
         )
 
-    async def linger(self, session: Session, seconds: float) -> None:
+    async def linger(self, session: ChildSession, seconds: float) -> None:
         """Stay, read and discard for `seconds`, less when asked to leave or when Asterisk hangs up; then log off."""
         self.becomes(State.LINGERING)
         leave = asyncio.ensure_future(self.may_leave.wait())

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from acqs_core.ami.session import Endpoint, Session
 from acqs_core.errors import AmiError
+from acqs_core.sender.child import ChildSession
 from acqs_core.sender.pacing import Breaker
 from acqs_core.telemetry import Counters
 
@@ -18,12 +18,15 @@ log = logging.getLogger(__name__)
 BOOT_PATIENCE = 20.0
 """Seconds after which an Asterisk that came back is taken for booted though the listener has not heard it say so."""
 
+Opener = Callable[[], Awaitable[ChildSession]]
+"""Opens a session of the sender's, logged in, without events. Raises ConnectFailed or LoginRefused."""
+
 
 class Gate:
     """One Asterisk as the sender sees it. `booted` says whether it has told that it is fully booted."""
 
-    def __init__(self, endpoint: Endpoint, counters: Counters, booted: Callable[[], bool]) -> None:
-        self._endpoint, self._counters, self._booted = endpoint, counters, booted
+    def __init__(self, opener: Opener, counters: Counters, booted: Callable[[], bool]) -> None:
+        self._opener, self._counters, self._booted = opener, counters, booted
         self._breaker = Breaker(random.random)
         self._back_since = float("-inf")
         self.with_channel_id = True
@@ -69,10 +72,10 @@ class Gate:
         self.answered.set()
         return 0.0
 
-    async def open(self) -> Session | None:
+    async def open(self) -> ChildSession | None:
         """A logged-in session, or None: nothing was sent, and the gate is shut until a probe is answered."""
         try:
-            return await Session.open(self._endpoint, events="off")
+            return await self._opener()
         except AmiError as error:
             self._counters.logins_failed += 1
             if self._breaker.reason != str(error):

@@ -143,7 +143,7 @@ async def test_a_pause_uses_up_no_turns_of_the_rate(simulator: Simulator, tmp_pa
         await simulator.received(2, "Ping")
         sender = engine.sender
         assert sender is not None
-        assert len(sender.children) <= 6, "no more than a second's worth is claimed"
+        assert len(sender.sessions()) <= 6, "no more than a second's worth is claimed"
         sender.set_paused(True)
         seen = len(await simulator.received(0, "Ping"))
         sender.set_paused(False)
