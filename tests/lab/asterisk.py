@@ -6,30 +6,29 @@ frozen without touching the others.
 
 from __future__ import annotations
 
-import shutil
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.lab import chroot, scratch
 from tests.lab.client import AmiClient
 from tests.lab.config import InstanceConfig, manager_users
+from tests.lab.part import Part
 from tests.lab.ports import free_port, free_udp_port
 from tests.lab.processes import Server
 from tests.lab.recorder import Recorder
 
 
-class Asterisk:
+class Asterisk(Part):
     """An Asterisk on 127.0.0.1. `phones` are contact ports by PJSIP endpoint name (sipp.Phones.ports).
 
     `systemname` makes Uniqueids longer: `<systemname>-<seconds>.<number>` (31 characters with one of 15).
     Raises LabUnavailable where no chroot can be had.
     """
+
+    GRACE = 10.0
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class Asterisk:
             inside, self._chroot.release, self.ami_port, self.sip_port, self.users, dict(phones or {}), systemname
         )
         self._settings.write(self.directory)
-        self._inside = ["chroot", str(self._chroot.path), "asterisk", "-C", str(inside / "etc/asterisk.conf")]
+        self._inside = self._chroot.command("asterisk", "-C", str(inside / "etc/asterisk.conf"))
         self.server = Server("asterisk", [*self._inside, "-f", "-q"], self.directory / "log/console", detached=detached)
 
     @property
@@ -72,38 +71,6 @@ class Asterisk:
     def secret(self, username: str) -> str:
         """The secret of a manager user: acqs_send, acqs_listen, admin or call_only."""
         return self.users[username].secret
-
-    def start(self) -> None:
-        """Start it and return once it is fully booted. Raises ServerFailed with the end of its log."""
-        self.server.start(self._fully_booted)
-        if self._detached:
-            scratch.give_to(self.directory, self.server.identity)
-
-    def stop(self) -> None:
-        """End it as an administrator would: calls are hung up, events sent; SIGKILL when that takes over 10 s."""
-        self.server.stop(10.0, signal.SIGTERM)
-
-    def kill(self) -> None:
-        """SIGKILL: no goodbye to anybody."""
-        self.server.kill()
-
-    def restart(self) -> None:
-        """Stop it when it runs, and start it again on the same ports with the same secrets."""
-        self.stop()
-        self.start()
-
-    def freeze(self) -> None:
-        """SIGSTOP: its connections stay open and nothing answers."""
-        self.server.freeze()
-
-    def thaw(self) -> None:
-        """SIGCONT after `freeze`."""
-        self.server.thaw()
-
-    def dispose(self) -> None:
-        """Stop it and remove its directory. A detached instance is `down`'s to dispose of."""
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def cli(self, command: str) -> str:
         """What a CLI command prints, e.g. `core show channels count`. Raises CalledProcessError when it is not up."""
@@ -138,16 +105,7 @@ class Asterisk:
                     return
                 recorder.wait_for(lambda frame: frame.event == "Hangup", deadline - time.monotonic(), since=seen)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.dispose()
-
-    def _fully_booted(self) -> bool:
+    def _ready(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.ami_port), 1.0).close()
         except OSError:

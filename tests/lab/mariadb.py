@@ -7,19 +7,13 @@ initialising takes longer than all the rest.
 
 from __future__ import annotations
 
-import itertools
 import os
-import secrets
 import shutil
-import signal
-import socket
-import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.lab import debian, scratch
+from tests.lab.database import DatabaseServer
 from tests.lab.paths import cache_dir, locked
 from tests.lab.ports import free_port
 from tests.lab.processes import Server
@@ -40,12 +34,12 @@ _SIZES = (
 )
 
 
-class MariaDB:
-    """A MariaDB server on 127.0.0.1 with the user `acqs`, who has every right on databases made here.
-
-    `sql_mode` is empty as VICIdial has it, or STRICT; `engine` is the default storage engine; `options` are further
-    arguments of mariadbd. Raises LabUnavailable where MariaDB can neither be found nor installed.
+class MariaDB(DatabaseServer):
+    """A MariaDB server. `sql_mode` is empty as VICIdial has it, or STRICT; `engine` is the default storage engine;
+    `options` are further arguments of mariadbd. Raises LabUnavailable where MariaDB can neither be found nor installed.
     """
+
+    PRODUCT = "MariaDB"
 
     def __init__(
         self,
@@ -56,22 +50,20 @@ class MariaDB:
         port: int | None = None,
         detached: bool = False,
     ) -> None:
+        super().__init__()
         debian.install(NEEDED)
-        self.version = _version()
+        self._version = _version()
         self._detached = detached
         self.port = port or free_port()
         self.directory = scratch.make(Path(tempfile.gettempdir()), "acqs-mariadb-")
         self.socket = self.directory / "socket"
-        self.log = self.directory / "log"
-        self._passwords = {"acqs": secrets.token_hex(8)}
-        self._numbers = itertools.count(1)
         data = self.directory / "data"
         shutil.copytree(_template(self.version), data)
         init = self.directory / "init.sql"
         # root keeps its empty password on the socket, whose directory is ours alone, and has no way in by TCP.
         init.write_text(
             "DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1';\n"
-            f"CREATE USER IF NOT EXISTS 'acqs'@'127.0.0.1' IDENTIFIED BY '{self._passwords['acqs']}';\n"
+            f"CREATE USER IF NOT EXISTS 'acqs'@'127.0.0.1' IDENTIFIED BY '{self.password()}';\n"
         )
         init.chmod(0o600)
         self.server = Server(
@@ -93,110 +85,22 @@ class MariaDB:
                 *_SIZES,
                 *options,
             ],
-            self.log,
+            self.directory / "log",
             detached=detached,
         )
 
-    def start(self) -> None:
-        """Start it and return once it takes connections. Raises ServerFailed with the end of its log."""
-        self.server.start(self._greets)
-        if self._detached:
-            scratch.give_to(self.directory, self.server.identity)
+    @property
+    def version(self) -> str:
+        return self._version
 
-    def stop(self) -> None:
-        """End it in order; SIGKILL when that takes over 20 s."""
-        self.server.stop(20.0, signal.SIGTERM)
+    @property
+    def root_client(self) -> list[str]:
+        return [debian.program("mariadb"), "--no-defaults", f"--socket={self.socket}", "--user=root"]
 
-    def kill(self) -> None:
-        """SIGKILL, as a crash."""
-        self.server.kill()
-
-    def restart(self) -> None:
-        """Stop it when it runs, and start it again on the same port with the same data."""
-        self.stop()
-        self.start()
-
-    def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
-        self.server.freeze()
-
-    def thaw(self) -> None:
-        """SIGCONT after `freeze`."""
-        self.server.thaw()
-
-    def dispose(self) -> None:
-        """End it at once, since nobody needs its data any more, and remove its directory."""
-        self.server.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def url(self, database: str = "asterisk", user: str = "acqs") -> str:
-        """`mysql://user:password@127.0.0.1:port/database`, as `acqs.toml` takes it. Raises KeyError: no such user."""
-        return f"mysql://{user}:{self._passwords[user]}@127.0.0.1:{self.port}/{database}"
-
-    def password(self, user: str = "acqs") -> str:
-        """The password of a user made here."""
-        return self._passwords[user]
-
-    def client(self, sql: str, database: str = "", *, user: str = "") -> str:
-        """What the real `mariadb` client prints for these statements: tab-separated rows without column names.
-
-        As root unless a `user` made here is named. Raises CalledProcessError, whose `stderr` says why.
-        """
-        argv = [
-            debian.program("mariadb"),
-            "--no-defaults",
-            "--batch",
-            "--skip-column-names",
-            "--unbuffered",
-            "--default-character-set=utf8mb4",
-        ]
-        environment = dict(os.environ)
-        if user:
-            argv += ["--protocol=tcp", "--host=127.0.0.1", f"--port={self.port}", f"--user={user}"]
-            environment["MYSQL_PWD"] = self._passwords[user]
-        else:
-            argv += [f"--socket={self.socket}", "--user=root"]
-        return subprocess.run(
-            [*argv, *([database] if database else [])],
-            input=sql,
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        ).stdout
-
-    def create_database(self, name: str, charset: str = "utf8mb4") -> str:
-        """Make an empty database on which `acqs` has every right; its url."""
-        self.client(f"CREATE DATABASE `{name}` CHARACTER SET {charset};GRANT ALL ON `{name}`.* TO 'acqs'@'127.0.0.1'")
-        return self.url(name)
-
-    def fresh_database(self, charset: str = "utf8mb4") -> str:
-        """The name of an empty database that no other test uses."""
-        name = f"t{os.getpid()}_{next(self._numbers)}"
-        self.create_database(name, charset)
-        return name
-
-    def create_user(self, name: str, grants: str = "") -> None:
-        """Make a user who may do nothing but what the statements in `grants` say; they name `'<name>'@'127.0.0.1'`."""
-        self._passwords[name] = secrets.token_hex(8)
-        self.client(f"CREATE OR REPLACE USER '{name}'@'127.0.0.1' IDENTIFIED BY '{self._passwords[name]}';{grants}")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.dispose()
-
-    def _greets(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1.0) as probe:
-                return len(probe.recv(5)) == 5
-        except OSError:
-            return False
+    @property
+    def _tcp_client(self) -> list[str]:
+        tcp = ("--protocol=tcp", "--host=127.0.0.1", f"--port={self.port}")
+        return [debian.program("mariadb"), "--no-defaults", *tcp]
 
 
 def _version() -> str:
