@@ -79,9 +79,7 @@ class Engine:
         self._started = time.monotonic()
 
     def _endpoint(self, role: Literal["listen", "send"]) -> Endpoint:
-        asterisk = self._settings.asterisk
-        username, secret = asterisk.user(role)
-        return Endpoint(asterisk.host, asterisk.port, username, secret)
+        return Endpoint.of(self._settings.asterisk, role)
 
     def _make_listener(self) -> Listener:
         parts = self.store, self._writer, self._threads

@@ -66,11 +66,27 @@ class AmiError(AcqsError):
 
 
 class ConnectFailed(AmiError):
-    """No TCP connection, or no banner (authlimit): nothing was sent, trying again is safe."""
+    """No connection, or it ended before the login was answered: nothing was sent, trying again is safe."""
+
+
+class NoBanner(ConnectFailed):
+    """Asterisk took the connection and did not greet: its authlimit is reached, or it is stuck, or it waits for TLS."""
+
+
+class ShuttingDown(ConnectFailed):
+    """Asterisk answered that it is shutting down, instead of doing what it was asked for (13 and later)."""
+
+
+class TlsFailed(ConnectFailed):
+    """No TLS with what listens there, or its certificate is not to be trusted: the secret was not sent."""
 
 
 class LoginRefused(AmiError):
     """Asterisk answered the login with an Error: nothing was sent; the secret, user or ACL must be mended."""
+
+
+class AlreadyInUse(LoginRefused):
+    """The user is logged in and may be so only once (`allowmultiplelogin = no`): nothing was sent."""
 
 
 class SessionLost(AmiError):

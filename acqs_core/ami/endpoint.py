@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, Literal, Self
 
 from acqs_core.action import MAX_LINE_BYTES
 from acqs_core.errors import SettingsError
 
+if TYPE_CHECKING:
+    from acqs_core.settings import AsteriskSettings
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One manager user on one Asterisk. Time limits are in seconds; the secret is in no repr.
+    """One manager user on one Asterisk: plain values, to be handed to another process. Time limits are in seconds; the
+    secret is in no repr.
 
     Raises SettingsError when username or secret could not be written on one AMI line.
     """
@@ -26,6 +31,13 @@ class Endpoint:
     """Asterisk answers a wrong password after one second (facts/ami.md)."""
     write_timeout: float = 2.0
     """How long written bytes may wait for the other side to take them."""
+    auth: Literal["plain", "md5"] = "plain"
+
+    @classmethod
+    def of(cls, settings: AsteriskSettings, role: Literal["listen", "send"]) -> Self:
+        """Where and as whom a role logs in, by the settings."""
+        username, secret = settings.user(role)
+        return cls(settings.host, settings.port, username, secret, auth=settings.auth)
 
     def __post_init__(self) -> None:
         for key, value in (("username", self.username), ("secret", self.secret)):

@@ -7,6 +7,7 @@ Each of those is right for a program that only listens and wrong for one that pl
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +18,17 @@ from acqs_core.ami.endpoint import Endpoint
 from acqs_core.ami.protocol import QueueProtocol, Stats
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import AmiMessage
-from acqs_core.errors import ConnectFailed, LoginRefused, ResponseTimeout
+from acqs_core.errors import AlreadyInUse, ConnectFailed, LoginRefused, ResponseTimeout, ShuttingDown
 
 log = logging.getLogger(__name__)
 
 ANY = "*"
 """The name under which a callback hears every event."""
+
+SHUTTING_DOWN = "shutting down"
+"""In Asterisk's answer to every action, Login and Ping too, while it stops gracefully (13 and later, facts/ami.md)."""
+
+_CHALLENGE = b"Action: Challenge\r\nActionID: acqs-challenge\r\nAuthType: MD5\r\n\r\n"
 
 
 class QueueManager(Manager):  # type: ignore[misc]
@@ -52,7 +58,6 @@ class QueueManager(Manager):  # type: ignore[misc]
     async def connect(self) -> QueueProtocol:
         """Connect, await the banner, log in. Raises ConnectFailed or LoginRefused, with the socket closed."""
         endpoint = self.endpoint
-        login = Transmission(self._login_payload(), "acqs-login", endpoint.login_timeout)
         try:
             async with asyncio.timeout(endpoint.connect_timeout):
                 _, self.protocol = await self.loop.create_connection(
@@ -66,43 +71,71 @@ class QueueManager(Manager):  # type: ignore[misc]
             raise ConnectFailed(f"no connection to Asterisk at {endpoint.place}: {error}; is it running?") from error
         protocol: QueueProtocol = self.protocol
         try:
-            await self._log_in(protocol, login)
+            await self._log_in(protocol)
         except BaseException:
             protocol.abort()
             raise
         return protocol
 
-    async def _log_in(self, protocol: QueueProtocol, login: Transmission) -> None:
-        self.authenticated_future = login.future
-        if protocol.version is None:
-            protocol.greeting = login
+    async def _log_in(self, protocol: QueueProtocol) -> None:
+        challenge = ""
+        if self.endpoint.auth == "md5":
+            answer = await self._exchange(
+                protocol, Transmission(_CHALLENGE, "acqs-challenge", self.endpoint.login_timeout)
+            )
+            self._judge(answer)
+            challenge = answer.get("Challenge")
+        login = Transmission(self._login_payload(challenge), "acqs-login", self.endpoint.login_timeout)
+        self.login(await self._exchange(protocol, login))
+
+    def _login_payload(self, challenge: str) -> bytes:
+        # Made here, in a frame that never waits, so that no traceback can show the secret.
+        endpoint = self.endpoint
+        if endpoint.auth == "md5":
+            # Asterisk hashes the bytes that stand in manager.conf.
+            proof = hashlib.md5((challenge + endpoint.secret).encode()).hexdigest()
+            credentials = f"AuthType: MD5\r\nKey: {proof}"
         else:
-            protocol.send(login)
+            credentials = f"Secret: {endpoint.secret}"
+        return (
+            f"Action: Login\r\nActionID: acqs-login\r\nUsername: {endpoint.username}\r\n{credentials}\r\n"
+            f"Events: {self.config['events']}\r\n\r\n"
+        ).encode()
+
+    async def _exchange(self, protocol: QueueProtocol, transmission: Transmission) -> AmiMessage:
+        """Write once the banner has come, and read the answer."""
+        if protocol.version is None:
+            protocol.greeting = transmission
+        else:
+            protocol.send(transmission)
         try:
-            response: AmiMessage = await login.future
+            response: AmiMessage = await transmission.future
         except ResponseTimeout as timeout:
             raise ConnectFailed(f"{timeout.args[0].partition(';')[0]}; nothing was sent") from None
         protocol.greeting = None
-        self.login(response)
+        return response
 
     def login(self, response: AmiMessage) -> None:
         """Judge the answer to the Login. A refusal is told, never tried again by us."""
-        self.authenticated = response.success
-        if self.authenticated:
-            return
-        if "shutting down" in response.message:
-            raise ConnectFailed(f"Asterisk at {self.endpoint.place} is shutting down; nothing was sent")
-        raise LoginRefused(
-            f"Asterisk at {self.endpoint.place} refused the login of {self.endpoint.username!r}: {response.message}; "
-            "look at its secret, and at permit and deny, in manager.conf"
-        )
+        self._judge(response)
+        self.authenticated = True
 
-    def _login_payload(self) -> bytes:
-        endpoint = self.endpoint
-        return (
-            f"Action: Login\r\nActionID: acqs-login\r\nUsername: {endpoint.username}\r\nSecret: {endpoint.secret}\r\n"
-            f"Events: {self.config['events']}\r\n\r\n"
-        ).encode()
+    def _judge(self, response: AmiMessage) -> None:
+        if response.success:
+            return
+        place, username, says = self.endpoint.place, self.endpoint.username, response.message
+        if SHUTTING_DOWN in says:
+            raise ShuttingDown(f"Asterisk at {place} is shutting down and takes nothing new; nothing was sent")
+        if says == "Login Already In Use":
+            raise AlreadyInUse(
+                f"Asterisk at {place} has {username!r} logged in already and lets it in only once; give sender and "
+                "listener users of their own, and set allowmultiplelogin = yes in manager.conf"
+            )
+        raise LoginRefused(
+            f"Asterisk at {place} refused the login of {username!r}: {says}; it says the same of a wrong secret, an "
+            "unknown user and an address that deny, permit or acl keeps out: mend which it is in manager.conf (its log "
+            "tells), then `asterisk -rx 'manager reload'`"
+        )
 
     def register_event(self, pattern: str, callback: Callable[..., object] | None = None) -> object:
         """Hear an event by its exact name, or all by `*`; a dict finds the callbacks, not a list of expressions."""

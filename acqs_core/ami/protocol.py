@@ -20,7 +20,7 @@ from panoramisk.ami_protocol import AMIProtocol
 
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import EOL, AmiMessage, Framer, action_id_of, decode, event_name, parse
-from acqs_core.errors import AmiError, ConnectFailed, ResponseTimeout, SessionLost
+from acqs_core.errors import AmiError, ConnectFailed, NoBanner, ResponseTimeout, SessionLost
 
 if TYPE_CHECKING:
     from acqs_core.ami.manager import QueueManager
@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 
 GREETING = b"Asterisk Call Manager"
 """How the banner of every Asterisk starts."""
+
+NO_BANNER = (
+    "no banner in time: it is stuck, or its authlimit is reached, or it speaks TLS on that port ([asterisk] tls = true)"
+)
+
+STUCK = "Asterisk takes no more bytes"
 
 MAX_BANNER = 1024
 """Bytes without a line end after which the other side is taken for something else than Asterisk."""
@@ -78,7 +84,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         """Why the connection ended; None while it is up and after an end that we asked for."""
         self.ended: asyncio.Future[AmiError | None] = loop.create_future()
         self.greeting: Transmission | None = None
-        """The Login, written when the banner has come."""
+        """The first action, Login or Challenge, written when the banner has come."""
         self._framer = Framer()
         self._outstanding: deque[Transmission] = deque()
         self._lists: dict[bytes, Transmission] = {}
@@ -95,17 +101,20 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         self.log = log
         # Every write that the kernel does not take at once is to be noticed.
         self.transport.set_write_buffer_limits(high=0)
-        self.limit("no banner", self._owner.endpoint.banner_timeout)
+        self.limit(NO_BANNER, self._owner.endpoint.banner_timeout)
 
     def pause_writing(self) -> None:
-        self.limit("Asterisk takes no more bytes", self._owner.endpoint.write_timeout)
+        self.limit(STUCK, self._owner.endpoint.write_timeout)
 
     def resume_writing(self) -> None:
-        self._limits.pop("Asterisk takes no more bytes", None)
+        self._limits.pop(STUCK, None)
 
     def eof_received(self) -> None:
         if self.version is None:
-            self.fail("no banner: it closed the connection, which it does when authlimit is reached")
+            self.fail(
+                "no banner: it closed the connection, which it does when its authlimit is reached; "
+                "raise that in manager.conf, or lower [sender] max_logins"
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever still waits, once. Nothing is sent again and nobody connects anew."""
@@ -135,16 +144,17 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         self._leaving = True
         self.transport.abort()
 
-    def fail(self, reason: str) -> None:
-        """End the connection at once and say why to everyone who waits."""
+    def fail(self, reason: str, kind: type[ConnectFailed] | None = None) -> None:
+        """End the connection at once and say why to everyone who waits; `kind` is what it is before the login."""
         if self.error is None and not self._leaving:
-            self.error = self._explain(reason)
+            self.error = self._explain(reason, kind)
         self.transport.abort()
 
-    def _explain(self, reason: str) -> AmiError:
+    def _explain(self, reason: str, kind: type[ConnectFailed] | None = None) -> AmiError:
         place = self._owner.endpoint.place
         if not self._owner.authenticated:
-            return ConnectFailed(f"no session with Asterisk at {place}: {reason}; nothing was sent")
+            kind = kind or (NoBanner if self.version is None else ConnectFailed)
+            return kind(f"no session with Asterisk at {place}: {reason}; nothing was sent")
         return SessionLost(f"the session with Asterisk at {place} ended: {reason}")
 
     def _error_again(self) -> AmiError:
@@ -174,7 +184,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         now = max(self.loop.time(), self._timer_at)
         for reason, at in self._limits.items():
             if at <= now:
-                self.fail(f"{reason} in time")
+                self.fail(reason)
                 return
         for transmission in [*self._outstanding, *self._lists.values()]:
             if transmission.deadline <= now:
@@ -221,7 +231,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         if self.writable:
             self._leaving = True
             self.transport.write(payload)
-            self.limit("Asterisk did not close the connection", timeout)
+            self.limit("Asterisk did not close the connection in time", timeout)
 
     def _from_mapping(self, headers: Mapping[str, Any], many: bool) -> Transmission:
         """For panoramisk's own methods, which hand over a dict: its order is kept, so are repeated values."""
@@ -268,14 +278,14 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         held: bytes = (self.queue.popleft() if self.queue else b"") + data
         line, end, rest = held.partition(EOL)
         if not held.startswith(GREETING[: len(held)]) or len(line) > MAX_BANNER:
-            self.fail(f"it greets with {line[:60]!r}, which no Asterisk manager does")
+            self.fail(f"it greets with {line[:60]!r}, which no Asterisk manager does", ConnectFailed)
             return b""
         if not end:
             self.queue.append(held)
             return b""
         self.banner = decode(line)
         self.version = self.banner.partition("/")[2].strip()
-        self._limits.pop("no banner", None)
+        self._limits.pop(NO_BANNER, None)
         if self.greeting is not None:
             self.send(self.greeting)
         return rest

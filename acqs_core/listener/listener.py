@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from acqs_core.action import Message, Row, Status
+from acqs_core.ami.backoff import Backoff
 from acqs_core.ami.session import AmiMessage, Endpoint, Session, Stats
 from acqs_core.errors import AmiError, QueueError
 from acqs_core.listener.calls import WANTED, Calls
@@ -86,7 +87,7 @@ class Listener:
         """Listen until cancelled; Asterisk and the database may come and go."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_up())
-            wait = 0.25
+            backoff = Backoff(random.random)
             while True:
                 try:
                     session = await self._connect()
@@ -94,10 +95,9 @@ class Listener:
                     if self.trouble != str(error):
                         log.warning("listener: Asterisk does not take the listener: %s", error)
                     self.trouble = str(error)
-                    await asyncio.sleep(wait * (0.5 + random.random() / 2))
-                    wait = min(wait * 2, 15.0)
+                    await asyncio.sleep(backoff.after(error))
                     continue
-                wait = 0.25
+                backoff.worked()
                 self._session = session
                 try:
                     await self._listen(session)

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from acqs_core.errors import AmiError
+from acqs_core.errors import AmiError, SessionLost
 from acqs_core.sender.child import ChildSession
 from acqs_core.sender.pacing import Breaker
 from acqs_core.telemetry import Counters
@@ -54,7 +54,7 @@ class Gate:
     def doubt(self) -> None:
         """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
         self._back_since = time.monotonic()
-        self._shut("the listener's connection to Asterisk ended")
+        self._shut(SessionLost("the listener's connection to Asterisk ended"))
 
     async def probe(self) -> float:
         """Try with a session of nobody's whether it is back, when it is time; the seconds until the next try."""
@@ -80,9 +80,9 @@ class Gate:
             self._counters.logins_failed += 1
             if self._breaker.reason != str(error):
                 log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
-            self._shut(str(error))
+            self._shut(error)
             return None
 
-    def _shut(self, reason: str) -> None:
+    def _shut(self, error: AmiError) -> None:
         self._counters.breaker_opens += not self._breaker.is_open
-        self._breaker.failed(time.monotonic(), reason)
+        self._breaker.failed(time.monotonic(), error)

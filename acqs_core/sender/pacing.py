@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from acqs_core.ami.backoff import Backoff
+from acqs_core.errors import AmiError
+
 BUSY_POLL = 0.010
 """Seconds between looks at the table while rows come (design §5)."""
 
@@ -44,14 +47,11 @@ class Rate:
 
 
 class Breaker:
-    """Leaves Asterisk alone while it is away: 0.25 s at first, doubling to 15 s, each shortened by up to half by chance
-    so that several boxes do not come back in step. It starts open: a first probe must succeed."""
-
-    FIRST, LONGEST = 0.25, 15.0
+    """Leaves Asterisk alone while it takes no sessions, for as long as the kind of its trouble calls for (ami/backoff).
+    It starts open: a first probe must succeed."""
 
     def __init__(self, chance: Callable[[], float]) -> None:
-        self._chance = chance
-        self._wait = self.FIRST
+        self._backoff = Backoff(chance)
         self._until = float("-inf")
         self.reason: str | None = "not connected yet"
 
@@ -59,13 +59,12 @@ class Breaker:
     def is_open(self) -> bool:
         return self.reason is not None
 
-    def failed(self, now: float, reason: str) -> None:
+    def failed(self, now: float, error: AmiError) -> None:
         """A connection or login failed at `now`. Failures of one outage that come together count once."""
         if self.is_open and now < self._until:
             return
-        self.reason = reason
-        self._until = now + self._wait * (1 - self._chance() / 2)
-        self._wait = min(self._wait * 2, self.LONGEST)
+        self.reason = str(error)
+        self._until = now + self._backoff.after(error)
 
     def probe_in(self, now: float) -> float:
         """Seconds until Asterisk may be tried again."""
@@ -74,7 +73,7 @@ class Breaker:
     def worked(self) -> None:
         """A login succeeded."""
         self.reason = None
-        self._wait = self.FIRST
+        self._backoff.worked()
 
 
 class CallerIdOrder:

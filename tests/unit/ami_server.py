@@ -6,8 +6,9 @@ It is not the simulator: it knows no calls and can do what no Asterisk should, s
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -15,6 +16,8 @@ from acqs_core.ami.session import Endpoint
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 SECRET = "hush-hush"
+CHALLENGE = "171094867"
+KEY = hashlib.md5((CHALLENGE + SECRET).encode()).hexdigest()
 
 
 class Received:
@@ -66,11 +69,13 @@ Answer = Callable[[Peer, Received], Awaitable[None]]
 
 
 async def polite(peer: Peer, action: Received) -> None:
-    """Answer as Asterisk does: Goodbye and the end to a Logoff, Success to everything else."""
+    """Answer as Asterisk does: the end to a Logoff, an Error to a Login without SECRET or its proof, else Success."""
     if action.action == "Logoff":
         await peer.respond(action, "Goodbye", "Message: Thanks for all the fish.")
         peer.hang_up()
-    elif action.action == "Login" and action["Secret"] != SECRET:
+    elif action.action == "Challenge":
+        await peer.respond(action, "Success", f"Challenge: {CHALLENGE}")
+    elif action.action == "Login" and action["Secret"] != SECRET and action["Key"] != KEY:
         await peer.respond(action, "Error", "Message: Authentication failed")
     else:
         await peer.respond(action, "Success", "Message: done")
@@ -99,8 +104,8 @@ class AmiServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
-    def endpoint(self, secret: str = SECRET, **limits: float) -> Endpoint:
-        return Endpoint("127.0.0.1", self.port, "acqs", secret, **limits)
+    def endpoint(self, secret: str = SECRET, **more: Any) -> Endpoint:
+        return Endpoint("127.0.0.1", self.port, "acqs", secret, **more)
 
     @property
     def received(self) -> list[Received]:
@@ -143,7 +148,7 @@ class AmiServer:
             action = Received(await peer.reader.readuntil(b"\r\n\r\n"))
             peer.received.append(action)
             await self._notify()
-            if action.action in ("Login", "Logoff") and not self.rude:
+            if action.action in ("Challenge", "Login", "Logoff") and not self.rude:
                 await polite(peer, action)
             else:
                 await self.answer(peer, action)

@@ -10,11 +10,15 @@ import pytest
 
 from acqs_core.ami.session import Endpoint, Session
 from acqs_core.errors import (
+    AlreadyInUse,
+    AmiError,
     ConnectFailed,
     LoginRefused,
+    NoBanner,
     SettingsError,
+    ShuttingDown,
 )
-from tests.unit.ami_server import SECRET, AmiServer, Peer, Received, both_loops, ping, silent
+from tests.unit.ami_server import KEY, SECRET, AmiServer, Peer, Received, both_loops, ping, silent
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy")
 event_loop_policy = both_loops
@@ -83,7 +87,7 @@ async def test_a_host_that_swallows_the_connection_fails_within_the_connect_time
 
 async def test_silence_instead_of_a_banner_fails_within_the_banner_timeout_and_no_secret_is_sent() -> None:
     async with AmiServer(banner=None) as server:
-        with pytest.raises(ConnectFailed, match="no banner in time"):
+        with pytest.raises(NoBanner, match="no banner in time"):
             await Session.open(server.endpoint(banner_timeout=0.1))
         assert server.received == []
 
@@ -93,15 +97,16 @@ async def test_a_full_house_that_closes_before_the_banner_is_a_failed_connection
         opening = asyncio.create_task(Session.open(server.endpoint()))
         await server.until(lambda s: bool(s.peers))
         server.peers[0].hang_up()
-        with pytest.raises(ConnectFailed, match="no banner"):
+        with pytest.raises(NoBanner, match="authlimit"):
             await opening
 
 
 @pytest.mark.parametrize("banner", [b"SSH-2.0-OpenSSH_9.2\r\n", b"<html>" + b"x" * 100, b"Asterisk" + b"k" * 5000])
 async def test_something_that_is_not_asterisk_gets_no_secret(banner: bytes) -> None:
     async with AmiServer(banner=banner) as server:
-        with pytest.raises(ConnectFailed, match="no Asterisk manager"):
+        with pytest.raises(ConnectFailed, match="no Asterisk manager") as refused:
             await Session.open(server.endpoint())
+        assert type(refused.value) is ConnectFailed
         assert server.received == []
 
 
@@ -126,13 +131,55 @@ async def test_a_wrong_secret_is_a_refused_login_whose_message_does_not_show_it(
         assert len(server.received) == 1
 
 
-async def test_a_login_while_asterisk_shuts_down_may_be_tried_again_later() -> None:
-    async def shutting_down(peer: Peer, action: Received) -> None:
-        await peer.respond(action, "Error", "Message: Asterisk is shutting down")
+@pytest.mark.parametrize(
+    ("says", "kind", "told"),
+    [
+        ("Authentication failed", LoginRefused, "deny, permit or acl"),
+        ("Login Already In Use", AlreadyInUse, "allowmultiplelogin"),
+        ("Asterisk is shutting down", ShuttingDown, "nothing was sent"),
+    ],
+)
+@pytest.mark.parametrize("auth", ["plain", "md5"])
+async def test_each_refusal_of_a_login_has_an_error_of_its_own_that_says_what_to_mend(
+    auth: str, says: str, kind: type[AmiError], told: str
+) -> None:
+    async def refuse(peer: Peer, action: Received) -> None:
+        await peer.respond(action, "Error", f"Message: {says}")
 
-    async with AmiServer(shutting_down, rude=True) as server:
-        with pytest.raises(ConnectFailed, match="shutting down"):
-            await Session.open(server.endpoint())
+    async with AmiServer(refuse, rude=True) as server:
+        with pytest.raises(kind, match=told) as refused:
+            await Session.open(server.endpoint(auth=auth))
+        assert type(refused.value) is kind
+        assert len(server.received) == 1
+
+
+async def test_an_md5_login_proves_the_secret_and_never_writes_it() -> None:
+    async with AmiServer() as server:
+        session = await Session.open(server.endpoint(auth="md5"), events="call")
+        challenge, login = server.received
+        assert challenge.lines[:3] == ["Action: Challenge", "ActionID: acqs-challenge", "AuthType: MD5"]
+        assert login.lines[:6] == [
+            "Action: Login",
+            "ActionID: acqs-login",
+            "Username: acqs",
+            "AuthType: MD5",
+            f"Key: {KEY}",
+            "Events: call",
+        ]
+        assert SECRET.encode() not in challenge.raw + login.raw
+        await session.logoff()
+
+
+async def test_a_wrong_secret_is_refused_over_md5_too() -> None:
+    async with AmiServer() as server:
+        with pytest.raises(LoginRefused):
+            await Session.open(server.endpoint("wrong", auth="md5"))
+
+
+async def test_the_limit_of_a_login_holds_for_its_challenge_too() -> None:
+    async with AmiServer(silent, rude=True) as server:
+        with pytest.raises(ConnectFailed, match=r"did not answer Challenge .* within 0.1 s; nothing was sent"):
+            await Session.open(server.endpoint(auth="md5", login_timeout=0.1))
 
 
 async def test_a_login_that_is_not_answered_fails_within_the_login_timeout() -> None:
@@ -146,8 +193,9 @@ async def test_a_connection_cut_before_the_login_was_answered_is_a_failed_connec
         peer.hang_up(reset=True)
 
     async with AmiServer(cut, rude=True) as server:
-        with pytest.raises(ConnectFailed, match="nothing was sent"):
+        with pytest.raises(ConnectFailed, match="nothing was sent") as failed:
             await Session.open(server.endpoint())
+        assert type(failed.value) is ConnectFailed
 
 
 async def test_cancelling_the_opening_closes_the_socket() -> None:

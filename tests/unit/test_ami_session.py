@@ -289,7 +289,8 @@ async def test_the_secret_is_in_no_log_repr_or_traceback(caplog: pytest.LogCaptu
         session = await Session.open(server.endpoint())
         texts += [repr(session), repr(vars(session)), repr(vars(session._protocol)), repr(vars(session._manager))]
         await session.logoff()
-        for bad in (cutter.endpoint(), mute.endpoint(login_timeout=0.05), server.endpoint(secret=SECRET + "x")):
+        bads = [cutter.endpoint(), mute.endpoint(login_timeout=0.05), server.endpoint(SECRET + "x")]
+        for bad in [*bads, server.endpoint(SECRET + "x", auth="md5"), mute.endpoint(auth="md5", login_timeout=0.05)]:
             with pytest.raises(AmiError) as failed:
                 await Session.open(bad)
             texts.append(repr(failed.value) + str(failed.getrepr(showlocals=True, style="long")))
