@@ -7,22 +7,21 @@ the business of whoever opened it, because only they know which row it was (desi
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable
 from typing import cast
 
 from acqs_core.ami.endpoint import Endpoint
+from acqs_core.ami.forms import Form
 from acqs_core.ami.manager import ANY, QueueManager
 from acqs_core.ami.protocol import NotWritten, QueueProtocol, Stats
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import AmiMessage
 from acqs_core.errors import AmiError, ResponseTimeout, SessionLost
 
-__all__ = ["AmiMessage", "Endpoint", "NotWritten", "Session", "Stats"]
-
-_FIRST_CHANNEL_ID = (2, 2)
-"""The manager interface's version in Asterisk 12.2."""
+__all__ = ["AmiMessage", "Endpoint", "Form", "NotWritten", "Session", "Stats"]
 
 _LOGOFF = b"Action: Logoff\r\nActionID: acqs-logoff\r\n\r\n"
 
@@ -33,6 +32,7 @@ class Session:
     def __init__(self, manager: QueueManager, protocol: QueueProtocol) -> None:
         self._manager = manager
         self._protocol = protocol
+        self._form = Form.of_banner(protocol.banner)
 
     @classmethod
     async def open(
@@ -75,15 +75,22 @@ class Session:
         return self._protocol.banner
 
     @property
-    def ami_version(self) -> tuple[int, ...]:
-        """The version of the manager interface, (11, 0, 0); 2 and later come with Asterisk 12 and later."""
-        parts = (self._protocol.version or "").split(".")
-        return tuple(int(part) for part in itertools.takewhile(str.isdecimal, parts))
+    def form(self) -> Form:
+        """The words that this Asterisk speaks, as far as its banner and, once asked, its CoreSettings tell them."""
+        return self._form
 
     @property
     def knows_channel_id(self) -> bool:
-        """Whether this Asterisk is 12.2 or later, the first to take a ChannelId (facts/ami.md)."""
-        return self.ami_version >= _FIRST_CHANNEL_ID
+        """Whether this Asterisk takes a ChannelId."""
+        return self._form.knows_channel_id
+
+    async def learn_form(self) -> Form:
+        """Ask Asterisk for its own version, too; where it does not know CoreSettings or may not tell us, the banner
+        decides alone. Raises SessionLost and ResponseTimeout."""
+        if not self._form.is_old:
+            answer = await self.ask("CoreSettings")
+            self._form = dataclasses.replace(self._form, asterisk=answer.get("AsteriskVersion"))
+        return self._form
 
     @property
     def stats(self) -> Stats:

@@ -16,6 +16,13 @@ EOL = b"\r\n"
 END = b"\r\n\r\n"
 """What ends a message: a blank line (Asterisk 13 and later, facts/ami.md)."""
 
+FOLLOWS = b"Response: Follows"
+END_OF_OUTPUT = b"--END COMMAND--"
+"""What Asterisk 13 and earlier put around the output of a Command, whose lines end with LF alone (facts/ami.md)."""
+
+GOOD = frozenset(("Success", "Follows", "Goodbye", "Pong", "Events On", "Events Off"))
+"""The responses that are no error; the last four only Asterisk 1.4 to 1.8 give to Ping and Events."""
+
 MAX_FRAME = 1 << 20
 """Bytes of one message that are kept at most. Lines from the server are unbounded (facts/ami.md), our memory is not."""
 
@@ -26,18 +33,19 @@ class Framer:
     `dropped` counts the messages that were thrown away because they were longer than `max_frame` bytes.
     """
 
-    __slots__ = ("_buffer", "_max_frame", "_skipping", "dropped")
+    __slots__ = ("_buffer", "_max_frame", "_output", "_skipping", "dropped")
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
         self._max_frame = max_frame
         self._skipping = False
+        self._output = b""
         self.dropped = 0
 
     @property
     def pending(self) -> int:
         """Bytes held of a message whose end has not come yet."""
-        return len(self._buffer)
+        return len(self._buffer) + len(self._output)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the bytes of one read and return the messages that are now whole, without their ends."""
@@ -57,6 +65,8 @@ class Framer:
             self.dropped += 1
             del frames[0]
         self._bound()
+        if self._output or FOLLOWS in block:
+            frames = self._whole_outputs(frames)
         if len(block) > self._max_frame:
             frames = [frame for frame in frames if self._fits(frame)]
         return [frame.lstrip(EOL) if frame.startswith(EOL) else frame for frame in frames if frame and frame != EOL]
@@ -67,6 +77,23 @@ class Framer:
         if self._skipping:
             # The start of an end may already be here.
             del self._buffer[: -len(END) + 1]
+
+    def _whole_outputs(self, pieces: list[bytes]) -> list[bytes]:
+        """The messages that these pieces are: a Command's output may hold blank lines and is one message up to its end,
+        so that nothing it prints is taken for an event. Of one longer than the cap only the begin is kept."""
+        frames = []
+        for piece in pieces:
+            if not self._output and not piece.lstrip(EOL).startswith(FOLLOWS):
+                frames.append(piece)
+                continue
+            kept = len(self._output) + len(piece) <= self._max_frame
+            output = self._output + END + piece if self._output and kept else self._output or piece
+            if piece.rstrip(EOL).endswith(END_OF_OUTPUT):
+                frames.append(output if kept else output + END_OF_OUTPUT)
+                self._output = b""
+            else:
+                self._output = output
+        return frames
 
     def _fits(self, frame: bytes) -> bool:
         if len(frame) <= self._max_frame:
@@ -168,7 +195,7 @@ class AmiMessage(Message):  # type: ignore[misc]
     @property
     def success(self) -> bool:
         """Whether a response is not an error. `Goodbye` is the good answer to Logoff."""
-        return self.response in self.success_responses
+        return self.response in GOOD
 
     @property
     def message(self) -> str:
@@ -177,7 +204,7 @@ class AmiMessage(Message):  # type: ignore[misc]
 
     @property
     def content(self) -> str:
-        """The output of a Command, one line a line (Asterisk 14 and later: `Output:` headers)."""
+        """The output of a Command, one line a line, whichever way this Asterisk writes it."""
         return "\n".join(self.all("output"))
 
     def __repr__(self) -> str:
@@ -186,8 +213,10 @@ class AmiMessage(Message):  # type: ignore[misc]
 
 def parse(frame: bytes) -> AmiMessage:
     """A message from the bytes of one frame. Never fails: a line without a colon is left out, and stays in `raw`."""
+    text = decode(frame)
+    lines = _follows(text) if frame.startswith(FOLLOWS) else text.split("\r\n")
     headers: dict[str, tuple[str, list[str]]] = {}
-    for line in decode(frame).split("\r\n"):
+    for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
             continue
@@ -200,3 +229,20 @@ def parse(frame: bytes) -> AmiMessage:
         else:
             known[1].append(value)
     return AmiMessage(frame, headers)
+
+
+def _follows(text: str) -> list[str]:
+    """The lines of Asterisk 13's and earlier's answer to a Command, its output as Asterisk 14's `Output:` lines.
+
+    Its headers are these three in this order (facts/ami.md, recordings of 1.4.44); what comes after them is output,
+    whatever it looks like.
+    """
+    lines, rest = [], text
+    for name in ("Response: ", "Privilege: ", "ActionID: "):
+        if rest.startswith(name):
+            line, _, rest = rest.partition("\r\n")
+            lines.append(line)
+    output = rest.rstrip("\r\n").removesuffix(decode(END_OF_OUTPUT))
+    if output:
+        lines += [f"Output: {line}" for line in output.removesuffix("\n").replace("\r\n", "\n").split("\n")]
+    return lines

@@ -111,7 +111,7 @@ class Listener:
     async def _connect(self) -> Session:
         session = await Session.open(self._endpoint, events=MASK, wanted=WANTED, on_event=self._hear)
         self._counters.listener_connects += 1
-        self._with_channel_id = session.knows_channel_id
+        self._with_channel_id = session.form.knows_channel_id
         log.info("listener: connected to %s", session.banner)
         return session
 

@@ -28,7 +28,7 @@ async def test_opening_waits_for_the_banner_and_logs_in_with_the_event_mask() ->
     async with AmiServer() as server:
         session = await Session.open(server.endpoint(), events="call,system")
         assert session.banner == "Asterisk Call Manager/11.0.0"
-        assert session.ami_version == (11, 0, 0)
+        assert session.form.ami == (11, 0, 0)
         assert session.is_open
         (login,) = server.received
         assert login.lines[:5] == [
@@ -50,13 +50,13 @@ async def test_opening_waits_for_the_banner_and_logs_in_with_the_event_mask() ->
         (b"Asterisk Call Manager/2.10.6\r\n", (2, 10, 6)),
         (b"Asterisk Call Manager/1.0\r\n", (1, 0)),
         (b"Asterisk Call Manager\r\n", ()),
-        (b"Asterisk Call Manager/7.0.3-patched\r\n", (7, 0)),
+        (b"Asterisk Call Manager/7.0.3-patched\r\n", (7, 0, 3)),
     ],
 )
 async def test_any_version_in_the_banner_is_taken(banner: bytes, version: tuple[int, ...]) -> None:
     async with AmiServer(banner=banner) as server:
         session = await Session.open(server.endpoint())
-        assert session.ami_version == version
+        assert session.form.ami == version
         await session.logoff()
 
 

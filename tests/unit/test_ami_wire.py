@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acqs_core.ami.wire import Framer, action_id_of, event_name, parse
+from acqs_core.ami.wire import AmiMessage, Framer, action_id_of, event_name, parse
 
 TRACES = Path(__file__).parents[1] / "traces"
 RECORDED = sorted(TRACES.glob("*/*.ami"))
@@ -165,6 +165,62 @@ def test_the_output_of_a_command_is_its_output_lines() -> None:
     assert by_id["cmd-1"].content.splitlines()[0] == "System uptime: 6 minutes, 59 seconds"
     assert not by_id["cmd-4"].success
     assert by_id["cmd-4"].message == "Command blacklisted"
+
+
+def messages_of(trace: str) -> dict[str, AmiMessage]:
+    """The messages of a recording by their ActionIDs."""
+    stream = (TRACES / trace).read_bytes().partition(b"\r\n")[2]
+    return {m.action_id: m for m in map(parse, frames_of(stream))}
+
+
+def test_the_output_of_a_command_is_the_same_in_the_old_form() -> None:
+    by_id = messages_of("1.4.44/command.ami")
+    assert all(by_id[f"cmd-{n}"].success == (n not in (3, 4)) for n in range(1, 8))
+    assert by_id["cmd-1"].content == "System uptime: 43 seconds "
+    assert by_id["cmd-1"].all("Output") == ["System uptime: 43 seconds "]
+    assert by_id["cmd-2"].content.startswith("No such command 'no such command' (type")
+    assert by_id["cmd-5"].all("Output") == []
+    dialplan = by_id["cmd-6"].all("Output")
+    assert (dialplan[0], dialplan[-2:]) == (
+        "[ Context 'default' created by 'pbx_config' ]",
+        ["", "-= 1 extension (14 priorities) in 1 context. =-"],
+    )
+    assert by_id["cmd-7"].content.startswith("Action: Originate\nSynopsis: ")
+    assert [name for name, _ in by_id["cmd-7"].headers() if name != "Output"] == ["Response", "Privilege", "ActionID"]
+
+
+def test_old_words_for_a_good_answer_are_one() -> None:
+    assert messages_of("1.4.44/ping.ami")["ping-1"].success
+    assert messages_of("1.4.44/eventmask.ami")["e-off"].success
+
+
+FORGED = (
+    b"Response: Follows\r\nPrivilege: Command\r\nActionID: c1\r\n"
+    b"/db/key: one\r\n\r\nEvent: Hangup\r\nUniqueid: 1.1\r\n\r\n\r\nResponse: Success\r\nActionID: other\n"
+    b"--END COMMAND--\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 50, 1000])
+def test_what_a_command_prints_is_never_taken_for_an_event_or_another_answer(piece: int) -> None:
+    stream = b"Event: A\r\n\r\n" + FORGED + b"\r\nEvent: B\r\n\r\n"
+    frames = frames_of(*(stream[at : at + piece] for at in range(0, len(stream), piece)))
+    assert [event_name(frame) for frame in frames] == [b"A", None, b"B"]
+    message = parse(frames[1])
+    assert (message.response, message.action_id, message.get("Uniqueid")) == ("Follows", "c1", "")
+    assert "Event: Hangup\nUniqueid: 1.1" in message.content
+
+
+def test_an_endless_output_holds_no_more_memory_than_the_cap_and_ends_as_one_message() -> None:
+    framer = Framer(max_frame=1 << 12)
+    begin = b"Response: Follows\r\nPrivilege: Command\r\nActionID: c1\r\n"
+    frames = framer.feed(begin)
+    for _ in range(100):
+        frames += framer.feed(b"x" * 200 + b"\r\n\r\nEvent: Hangup\r\n\r\n")
+        assert framer.pending <= 1 << 12
+    frames += framer.feed(b"--END COMMAND--\r\n\r\nEvent: B\r\n\r\n")
+    assert [event_name(frame) for frame in frames] == [None, b"B"]
+    assert parse(frames[0]).action_id == "c1"
 
 
 def test_a_message_can_be_copied_and_not_changed() -> None:
