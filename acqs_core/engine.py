@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
@@ -25,7 +26,7 @@ from acqs_core.listener.listener import Listener
 from acqs_core.queue.database import Database
 from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
-from acqs_core.queue.types import Grant, Role
+from acqs_core.queue.types import Depth, Grant, Role
 from acqs_core.queue.writer import Writer
 from acqs_core.sender.sender import Sender
 from acqs_core.settings import Settings
@@ -68,6 +69,10 @@ class Engine:
         self._grants: dict[str, Grant] = {}
         self._granted = {"sender": asyncio.Event(), "listener": asyncio.Event()}
         """The lease is held and what its last holder left has been put right."""
+        self._standing_by: dict[str, str] = {}
+        """Why a role's lease is not ours, in words, of each role that another engine has."""
+        self._database_trouble: str | None = "not reached yet"
+        """What the last statement about a lease met, and there is one every second; None while all is well."""
         self._listener_elsewhere = False
         """Another engine listens: whether Asterisk has booted is not known here, and keeps nobody."""
         self._paused = False
@@ -161,7 +166,7 @@ class Engine:
                 grant, says = None, f"{role}: the database is not to be had: {error}"
             if says and says != said:
                 log.warning("%s", says)
-            said = says
+            said = self._standing_by[role] = says
             if grant is None:
                 await asyncio.sleep(STANDBY_EVERY)
                 continue
@@ -251,26 +256,59 @@ class Engine:
             self.sender.wake()
         return man_id
 
+    async def depth(self, cap: int) -> Depth:
+        """How much stands in the table, each status counted to `cap` rows. Raises QueueError."""
+        return await self._in_thread(self.store.depth, cap)
+
     def snapshot(self) -> dict[str, Any]:
-        """What the engine is doing, as plain data."""
+        """What the engine is doing, each child session included, as plain data."""
+        return {**self.status(), "sessions": self.sender.sessions() if self.sender is not None else []}
+
+    def status(self) -> dict[str, Any]:
+        """What the engine is doing, as plain data that is small enough to be taken every second.
+
+        `ready`: actions are sent and heard of now, or would be but for a pause; `trouble` says why they are not.
+        """
+        trouble = [text for text in self._troubles() if text]
+        tokens = {role: grant.token for role, grant in self._grants.items()}
         return {
             "server_ip": self._settings.server_ip,
             "holder": self.holder,
-            "leases": sorted(self._grants),
+            "leases": {role: tokens.get(role) for role in self._roles},
+            "standing_by": [role for role in self._roles if self._standing_by.get(role)],
             "paused": self._paused,
-            "ready": self.ready.is_set(),
+            "ready": not trouble,
             "uptime": round(time.monotonic() - self._started, 3),
+            "up": {"database": self._database_trouble is None} | self._asterisk(),
             **self.telemetry.plain(),
-            "sessions": list(self.sender.sessions()) if self.sender is not None else [],
+            "read": dataclasses.asdict(self.listener.stats) if self.listener is not None else None,
+            "children": self.sender.by_state() if self.sender is not None else {},
             "waiting_to_be_written": len(self._writer),
-            "trouble": [text for text in self._troubles() if text],
+            "trouble": trouble,
         }
 
+    @property
+    def _roles(self) -> list[str]:
+        parts = (("sender", self.sender), ("listener", self.listener))
+        return [role for role, part in parts if part is not None]
+
+    def _asterisk(self) -> dict[str, bool]:
+        """Whether it answers, as far as those know who should be connected to it now."""
+        told = [] if self.sender is None else [self.sender.asterisk_answers]
+        if self.listener is not None and "listener" in self._grants:
+            told.append(self.listener.ready.is_set())
+        return {"asterisk": all(told)} if told else {}
+
     def _troubles(self) -> list[str | None]:
-        out = [self._writer.failing]
+        out = ["draining" if self._stopping.is_set() else None, self._writer.failing]
+        if self._database_trouble is not None:
+            out.append(f"the database is not to be had: {self._database_trouble}")
+        for role in self._roles:
+            if not self._granted[role].is_set():
+                out.append(self._standing_by.get(role) or f"{role}: has not taken over yet")
         if self.sender is not None:
             out.append(self.sender.trouble)
-        if self.listener is not None:
+        if self.listener is not None and "listener" in self._grants:
             out.append(self.listener.trouble)
         return out
 
@@ -278,4 +316,10 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     async def _lease(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._lease_thread, work, *args)
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._lease_thread, work, *args)
+        except QueueError as error:
+            self._database_trouble = str(error)
+            raise
+        self._database_trouble = None
+        return result

@@ -16,7 +16,7 @@ from acqs_core.queue import rows
 from acqs_core.queue.database import statement
 from acqs_core.queue.desk import IN_LIST, Desk, askable, pieces
 from acqs_core.queue.layout import TABLE
-from acqs_core.queue.types import Backlog, JournalEntry, OutcomeRecord, Page, Timeline
+from acqs_core.queue.types import Backlog, Depth, JournalEntry, OutcomeRecord, Page, Timeline
 
 SCAN = 100_000
 """How many of the newest SENT rows a filtering search looks at."""
@@ -111,6 +111,11 @@ class Browsing(Desk):
         oldest_age, oldest = max(aged, key=lambda pair: pair[0], default=(None, None))
         ages = tuple(age for age, _ in aged)
         return Backlog(min(len(found), cap), len(found) > cap, oldest, oldest_age, ages)
+
+    def depth(self, cap: int) -> Depth:
+        """How many rows stand in each status, counted to `cap`, and how old the oldest NEW row is: of the first 100 in
+        the index, which is the order in which they are claimed."""
+        return Depth(self.counts(cap), max(self.backlog(100).oldest_age or 0.0, 0.0))
 
     def page(
         self,

@@ -130,6 +130,15 @@ class Backlog:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Depth:
+    """How much stands in the table: rows by status (cap + 1 means more than the cap), and the seconds since the oldest
+    NEW row was entered, 0 when there is none."""
+
+    counts: dict[Status, int]
+    oldest_new_age: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
     """One line of `db check`: what was looked at, what is so, and how to mend it."""
 

@@ -6,6 +6,7 @@ What becomes of a claimed row is delivery.py's; whether Asterisk takes any, gate
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import logging
 import math
@@ -79,6 +80,11 @@ class Sender:
         return self._gate.answered
 
     @property
+    def asterisk_answers(self) -> bool:
+        """Whether Asterisk took the last session that it was asked for."""
+        return self.ready.is_set() and not self._gate.is_shut
+
+    @property
     def trouble(self) -> str | None:
         """Why no rows are sent, in words; None while all is well."""
         return self._table_trouble or self._gate.trouble
@@ -137,6 +143,11 @@ class Sender:
     def sessions(self) -> list[dict[str, object]]:
         """The living child sessions, for a status."""
         return [child.view() for child in self._deliveries.children.values()]
+
+    def by_state(self) -> dict[str, int]:
+        """How many child sessions do what."""
+        living = collections.Counter(child.state for child in self._deliveries.children.values())
+        return {str(state): living[state] for state in State}
 
     def _let_go_on(self) -> None:
         self._clearance.go_on()
