@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.lab import chroot, scratch
 from tests.lab.client import AmiClient
-from tests.lab.config import InstanceConfig, manager_users
+from tests.lab.config import CA_FILE, InstanceConfig, manager_users
 from tests.lab.part import Part
 from tests.lab.ports import free_port, free_udp_port
 from tests.lab.processes import Server
@@ -24,7 +24,8 @@ from tests.lab.recorder import Recorder
 class Asterisk(Part):
     """An Asterisk on 127.0.0.1. `phones` are contact ports by PJSIP endpoint name (sipp.Phones.ports).
 
-    `systemname` makes Uniqueids longer: `<systemname>-<seconds>.<number>` (31 characters with one of 15).
+    `general` are further settings of manager.conf's general section (`authlimit`). `systemname` makes Uniqueids longer:
+    `<systemname>-<seconds>.<number>` (31 characters with one of 15).
     Raises LabUnavailable where no chroot can be had.
     """
 
@@ -36,6 +37,7 @@ class Asterisk(Part):
         suite: str = "sid",
         phones: Mapping[str, int] | None = None,
         systemname: str = "",
+        general: Mapping[str, str] | None = None,
         ami_port: int | None = None,
         detached: bool = False,
     ) -> None:
@@ -44,10 +46,19 @@ class Asterisk(Part):
         self.directory = scratch.make(self._chroot.path / "lab", "i-")
         self.users = manager_users()
         self.ami_port = ami_port or free_port()
+        self.tls_port = free_port()
         self.sip_port = free_udp_port()
         inside = Path("/lab") / self.directory.name
         self._settings = InstanceConfig(
-            inside, self._chroot.release, self.ami_port, self.sip_port, self.users, dict(phones or {}), systemname
+            inside,
+            self._chroot.release,
+            self.ami_port,
+            self.tls_port,
+            self.sip_port,
+            self.users,
+            dict(phones or {}),
+            systemname,
+            general or {},
         )
         self._settings.write(self.directory)
         self._inside = self._chroot.command("asterisk", "-C", str(inside / "etc/asterisk.conf"))
@@ -64,12 +75,17 @@ class Asterisk(Part):
         return self.directory / "log/messages"
 
     @property
+    def ca(self) -> Path:
+        """The CA that signed the certificate of its manager's TLS port."""
+        return self.directory / "keys" / CA_FILE
+
+    @property
     def console(self) -> str:
         """The command that opens its console in a terminal, for a person (as root)."""
         return " ".join([*self._inside, "-r"])
 
     def secret(self, username: str) -> str:
-        """The secret of a manager user: acqs_send, acqs_listen, admin or call_only."""
+        """The secret of a manager user: acqs_send, acqs_listen, admin, call_only, acqs_once or acqs_denied."""
         return self.users[username].secret
 
     def cli(self, command: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trustme
+
 _STATIC = Path(__file__).parent / "etc"
 
 _DIRECTORIES = ("etc", "run", "db", "var", "spool", "log", "keys")
@@ -32,6 +34,9 @@ LISTENER_EVENTS = (
 """What the lab's Asterisk lets through to `acqs_listen`: events that carry identity or the state of a call
 (facts/ami.md, "Keeping the flood away")."""
 
+CA_FILE = "ca.pem"
+"""In an instance's keys/: who trusts this trusts its manager's TLS port."""
+
 NAMED_FILTERS_SINCE = (22, 1)
 """From this Asterisk on a filter may name its event; before, it is an unanchored regex over the text (facts/ami.md)."""
 
@@ -44,6 +49,8 @@ class ManagerUser:
     read: str
     write: str
     filtered: bool = False
+    more: tuple[str, ...] = ()
+    """Further lines of its section."""
     secret: str = field(default_factory=lambda: secrets.token_hex(8), repr=False)
 
 
@@ -54,6 +61,8 @@ def manager_users() -> dict[str, ManagerUser]:
         ManagerUser("acqs_listen", read="call,system,reporting", write="system,reporting", filtered=True),
         ManagerUser("admin", read="all", write="all"),
         ManagerUser("call_only", read="call", write="call"),
+        ManagerUser("acqs_once", read="call,system", write="all", more=("allowmultiplelogin = no",)),
+        ManagerUser("acqs_denied", read="all", write="all", more=("deny = 0.0.0.0/0.0.0.0",)),
     )
     return {user.name: user for user in users}
 
@@ -65,11 +74,14 @@ class InstanceConfig:
     inside: Path
     release: tuple[int, ...]
     ami_port: int
+    tls_port: int
     sip_port: int
     users: Mapping[str, ManagerUser]
     phones: Mapping[str, int]
     """Contact ports of the SIP phones by endpoint name; 0 is an endpoint without a contact."""
     systemname: str = ""
+    general: Mapping[str, str] = field(default_factory=dict)
+    """Further settings of manager.conf's general section, such as `authlimit`."""
 
     def write(self, outside: Path) -> None:
         """Write all files below `outside`, the same directory as this process sees it. Secrets are for root only."""
@@ -82,6 +94,7 @@ class InstanceConfig:
             (etc / f"{name}.conf").touch()
         (etc / "asterisk.conf").write_text(self._asterisk())
         (etc / "manager.conf").write_text(self._manager())
+        self._certify(outside / "keys")
         (etc / "pjsip.conf").write_text(self._pjsip())
 
     def _asterisk(self) -> str:
@@ -110,12 +123,25 @@ class InstanceConfig:
             "timestampevents = no",
             "bindaddr = 127.0.0.1",
             f"port = {self.ami_port}",
+            "tlsenable = yes",
+            f"tlsbindaddr = 127.0.0.1:{self.tls_port}",
+            f"tlscertfile = {self.inside}/keys/manager.pem",
+            f"tlsprivatekey = {self.inside}/keys/manager.pem",
+            *(f"{key} = {value}" for key, value in self.general.items()),
         ]
         for user in self.users.values():
             lines += ["", f"[{user.name}]", f"secret = {user.secret}", f"read = {user.read}", f"write = {user.write}"]
+            lines += user.more
             if user.filtered:
                 lines += self._filters()
         return "\n".join(lines) + "\n"
+
+    def _certify(self, keys: Path) -> None:
+        """A certificate for the manager's TLS port, and the throw-away CA that it is to be checked by."""
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1", "localhost")
+        certificate.private_key_and_cert_chain_pem.write_to_path(keys / "manager.pem")
+        authority.cert_pem.write_to_path(keys / CA_FILE)
 
     def _filters(self) -> list[str]:
         if self.release >= NAMED_FILTERS_SINCE:

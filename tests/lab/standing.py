@@ -115,6 +115,7 @@ settings   {settings}
 mariadb    127.0.0.1:{database.port} database {_DATABASE}, user acqs (MariaDB {database.version})
            as root: mariadb --socket={database.socket} {_DATABASE}
 asterisk   127.0.0.1:{asterisk.ami_port} manager, 127.0.0.1:{asterisk.sip_port} SIP (Asterisk {asterisk.version})
+           127.0.0.1:{asterisk.tls_port} manager over TLS, to be checked by {asterisk.ca}
            console: {asterisk.console}
 phones     {" ".join(f"PJSIP/{name}" for name in phones.ports)}
 """
