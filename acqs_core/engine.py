@@ -76,7 +76,8 @@ class Engine:
         self._listener_elsewhere = False
         """Another engine listens: whether Asterisk has booted is not known here, and keeps nobody."""
         self._paused = False
-        self._stopping = asyncio.Event()
+        self.stopping = asyncio.Event()
+        """It was asked to stop."""
         self.ready = asyncio.Event()
         """Every engine asked for holds its lease and is connected to Asterisk."""
         self.listener = self._make_listener() if listen else None
@@ -115,14 +116,17 @@ class Engine:
             if self.sender is not None:
                 sending = tasks.create_task(self.sender.run(), name="sender")
                 keeping = tasks.create_task(self._hold("sender", self._send), name="sender lease")
-            await self._stopping.wait()
+            await self.stopping.wait()
             log.info("draining")
             if self.sender is not None:
+                self.telemetry.pulse.beat("drain", self._settings.sender.response_timeout)
                 await self.sender.drain()
                 await sending
                 keeping.cancel()
             for loop in loops:
                 loop.cancel()
+            self.telemetry.pulse.clear()
+            self.telemetry.pulse.beat("last writes", LAST_WRITES)
             await self._write_the_last()
             writing.cancel()
         await self._release()
@@ -147,9 +151,9 @@ class Engine:
 
     def stop(self) -> None:
         """Ask the engine to drain and end; `run` returns when it has. Asked twice it waits for no answer any longer."""
-        if self._stopping.is_set() and self.sender is not None:
+        if self.stopping.is_set() and self.sender is not None:
             self.sender.hurry()
-        self._stopping.set()
+        self.stopping.set()
 
     # Leases: one sender and one listener per server_ip (design §3).
 
@@ -157,6 +161,7 @@ class Engine:
         """Take the lease whenever it is free, and do the role's work while it is ours."""
         said = ""
         while True:
+            self.telemetry.pulse.beat(f"{role} lease", LEASE_EVERY)
             try:
                 grant = await self._lease(self._leases.acquire, self._settings.server_ip, role, self.holder, LEASE_TTL)
                 if role == "listener":
@@ -175,12 +180,13 @@ class Engine:
             try:
                 await while_held(grant)
             finally:
-                if self._grants.get(role) is grant and not self._stopping.is_set():
+                if self._grants.get(role) is grant and not self.stopping.is_set():
                     del self._grants[role]
                     self._granted[role].clear()
 
     async def _renewed(self, grant: Grant) -> bool:
         """One renewal. A database that is away is no loss: the token still guards every statement."""
+        self.telemetry.pulse.beat(f"{grant.role} lease", LEASE_EVERY)
         try:
             return bool(await self._lease(self._leases.renew, grant, LEASE_TTL))
         except QueueError:
@@ -189,6 +195,7 @@ class Engine:
     async def _send(self, grant: Grant) -> None:
         assert self.sender is not None
         while True:
+            self.telemetry.pulse.beat("sender lease", LEASE_EVERY)
             try:
                 await self.sender.take_over(grant.token)
                 break
@@ -203,7 +210,7 @@ class Engine:
                 await self._follow_pause()
                 await asyncio.sleep(LEASE_EVERY)
         finally:
-            if not self._stopping.is_set():
+            if not self.stopping.is_set():
                 self.sender.lose_lease()
         log.warning("sender: the lease was lost")
 
@@ -300,7 +307,7 @@ class Engine:
         return {"asterisk": all(told)} if told else {}
 
     def _troubles(self) -> list[str | None]:
-        out = ["draining" if self._stopping.is_set() else None, self._writer.failing]
+        out = ["draining" if self.stopping.is_set() else None, self._writer.failing]
         if self._database_trouble is not None:
             out.append(f"the database is not to be had: {self._database_trouble}")
         for role in self._roles:

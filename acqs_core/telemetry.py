@@ -1,4 +1,5 @@
-"""What the engine has done since it started, and how long it took: for its log, its status, metrics and a console.
+"""What the engine has done since it started, how long it took, and whether its loops still turn: for its log, its
+status, the service manager, metrics and a console.
 
 Plain numbers that only the engine's own event loop raises: no lock, no label, no library on the way of an action.
 Whoever shows them, in whatever form, copies them.
@@ -7,7 +8,9 @@ Whoever shows them, in whatever form, copies them.
 from __future__ import annotations
 
 import dataclasses
+import time
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Any
 
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -90,12 +93,42 @@ class Latencies:
     """From an event or an answer that changes a row until the change is in the table."""
 
 
+class Pulse:
+    """By when each loop of the engine will be back at its top: one that is long overdue is stuck.
+
+    That an event loop turns proves little: a job that never comes back from its thread stops the queue as well, and
+    everything around it goes on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due: dict[str, float] = {}
+
+    def beat(self, name: str, rest: float = 0.0) -> None:
+        """The loop of this name lives, and will be back after `rest` seconds and what its work takes."""
+        self._due[name] = self._clock() + rest
+
+    def ended(self, name: str) -> None:
+        """The loop has ended as it should."""
+        self._due.pop(name, None)
+
+    def clear(self) -> None:
+        """Every loop has ended as it should."""
+        self._due.clear()
+
+    def stuck(self, seconds: float) -> list[str]:
+        """The loops that are overdue by more than this."""
+        latest = self._clock() - seconds
+        return sorted(name for name, due in self._due.items() if due < latest)
+
+
 @dataclasses.dataclass(slots=True, frozen=True)
 class Telemetry:
     """All of it, for one engine."""
 
     counters: Counters = dataclasses.field(default_factory=Counters)
     latencies: Latencies = dataclasses.field(default_factory=Latencies)
+    pulse: Pulse = dataclasses.field(default_factory=Pulse)
 
     def plain(self) -> dict[str, Any]:
         """A copy as plain data."""

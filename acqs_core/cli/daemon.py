@@ -68,16 +68,22 @@ def _refuse_missing_tables(chosen: Settings) -> None:
 
 
 def serve(make: Callable[[], Engine]) -> None:
-    """Run an engine until SIGTERM or SIGINT, on uvloop where it is installed."""
+    """Run an engine until SIGTERM or SIGINT, on uvloop where it is installed; a service manager is kept informed."""
     import asyncio
     import signal
+
+    from acqs_core import notify
 
     async def main() -> None:
         engine = make()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, engine.stop)
+        manager = notify.Manager.of_environment()
+        following = asyncio.create_task(notify.follow(engine, manager)) if manager is not None else None
         await engine.run()
+        if following is not None:
+            following.cancel()
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(main())

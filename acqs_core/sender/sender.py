@@ -60,7 +60,7 @@ class Sender:
         asterisk_booted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
-        self._settings, self._counters = settings, telemetry.counters
+        self._settings, self._counters, self._pulse = settings, telemetry.counters, telemetry.pulse
         self._gate = Gate(opener, self._counters, asterisk_booted)
         self._screening = Screening(settings)
         self._clearance = Clearance(self._gate, settings.max_per_second)
@@ -159,12 +159,15 @@ class Sender:
         """Claim and deliver until drained. Database and Asterisk may come and go."""
         try:
             while not self._clearance.draining:
+                self._pulse.beat("sender")
                 delay = await self._look()
+                self._pulse.beat("sender", delay)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay):
                         await self._wake.wait()
                 self._wake.clear()
         finally:
+            self._pulse.ended("sender")
             self._drained.set()
 
     async def _look(self) -> float:
