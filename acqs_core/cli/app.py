@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from acqs_core.cli import daemon, db, demo, inject, pause, queue
+from acqs_core.cli import asterisk, daemon, db, demo, inject, pause, queue
 from acqs_core.errors import AcqsError
 
 EXIT_CODES = """Exit codes: 0 done; 1 failed or a check found errors; 2 wrong settings, flags or action; 3 database;
@@ -27,6 +27,7 @@ app.add_typer(inject.app, name="inject")
 app.add_typer(queue.app, name="queue")
 pause.register(app)
 app.add_typer(db.app, name="db")
+app.add_typer(asterisk.app, name="asterisk")
 demo.register(app)
 
 

@@ -140,9 +140,11 @@ class Depth:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `db check`: what was looked at, what is so, and how to mend it."""
+    """One line of `db check` or `asterisk check`: what was looked at, what is so, and how to mend it.
 
-    level: Literal["ok", "warning", "error"]
+    A `note` is worth knowing, or says that something cannot be seen from here."""
+
+    level: Literal["ok", "note", "warning", "error"]
     subject: str
     says: str
     mend: str = ""
