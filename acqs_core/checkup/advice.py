@@ -8,64 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from acqs_core.ami.session import Form
 from acqs_core.checkup.rights import write_classes
 from acqs_core.listener.calls import WANTED
-from acqs_core.listener.listener import FILTER, MASK
-
-NAMED_FILTERS_SINCE = {18: (18, 26), 20: (20, 11), 21: (21, 6), 22: (22, 1)}
-"""The first version of each branch whose eventfilter can name an event (facts/ami.md)."""
-
-FIRST_FILTERS = (1, 1)
-"""The manager interface's version in Asterisk 1.8, the first with eventfilter; 1.6 had 1.1 as well, and ignores it."""
+from acqs_core.listener.listener import MASK
 
 
-def manager_conf(
-    send_user: str, listen_user: str, actions: Collection[str], version: str, ami_version: tuple[int, ...]
-) -> str:
+def manager_conf(send_user: str, listen_user: str, actions: Collection[str], form: Form) -> str:
     """The sections of both users; one section with the rights of both when they are one user. Secrets are left out.
 
-    They are meant for `[listener] filter = false`. `version` and `ami_version` as in `eventfilter`.
+    They are meant for `[listener] filter = false`. `actions` are those that are queued.
     """
-    sending = write_classes(actions, ami_version)
-    listening = write_classes(["CoreShowChannels"], ami_version)
-    filters = eventfilter(version, ami_version)
+    sending = write_classes(actions, form)
+    listening = write_classes([form.channel_list], form)
+    filters = eventfilter(form)
     if send_user == listen_user:
         return _section(listen_user, MASK, sorted({*sending, *listening}), filters)
     return _section(send_user, "", sending, []) + "\n" + _section(listen_user, MASK, listening, filters)
 
 
-def eventfilter(version: str, ami_version: tuple[int, ...]) -> list[str]:
+def eventfilter(form: Form) -> list[str]:
     """The lines that let through what the listener reads and nothing else; none where there is no eventfilter.
 
-    `version` is Asterisk's own, blank when it is not known: then the form that every version since 1.8 takes.
+    Where Asterisk's version is not known they have the form that every version since 1.8 takes.
     """
-    if ami_version < FIRST_FILTERS:
-        return []
-    if names_events(version):
-        return [f"eventfilter(action(include),name({name.decode()})) =" for name in sorted(WANTED)]
-    return [f"eventfilter = {FILTER}"]
-
-
-def names_events(version: str) -> bool:
-    """Whether this Asterisk's eventfilter can name an event instead of searching its text."""
-    numbers = numbers_of(version)
-    if not numbers:
-        return False
-    since = NAMED_FILTERS_SINCE.get(numbers[0])
-    return numbers >= since if since else numbers[0] > max(NAMED_FILTERS_SINCE)
-
-
-def numbers_of(version: str) -> tuple[int, ...]:
-    """`22.10.1+dfsg` as (22, 10, 1); `certified/18.9` and unknown ones as ()."""
-    numbers: list[int] = []
-    for part in version.split("."):
-        digits = part[: next((i for i, c in enumerate(part) if not c.isdecimal()), len(part))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-        if digits != part:
-            break
-    return tuple(numbers)
+    filters = form.event_filters(WANTED)
+    return [
+        f"eventfilter(action(include),{criteria}) = {text}" if criteria else f"eventfilter = {text}"
+        for criteria, text in filters
+    ]
 
 
 def _section(user: str, read: str, write: list[str], more: list[str]) -> str:

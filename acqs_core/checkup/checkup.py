@@ -49,7 +49,7 @@ async def check(
     """
     path = manager_conf or _usual_file(settings)
     lines = conf.read(path) if path is not None else None
-    endpoints: dict[UserRole, Endpoint] = {role: _endpoint(settings, role) for role in ("send", "listen")}
+    endpoints: dict[UserRole, Endpoint] = {role: Endpoint.of(settings.asterisk, role) for role in ("send", "listen")}
     users = tuple(dict.fromkeys(endpoint.username for endpoint in endpoints.values()))
     sender, listener = await asyncio.gather(
         look(endpoints["send"], "send", "off", users), look(endpoints["listen"], "listen", MASK, users)
@@ -63,17 +63,18 @@ async def check(
                 twice=listener.second_login is None, on_progress=on_progress,
             )  # fmt: skip
         except AmiError as error:
-            findings.append(Finding("error", "events", str(error), judge.mend(error, listener)))
+            findings.append(Finding("error", "events", str(error), "check again; Asterisk's log may say more"))
     seen = [one for one in (sender, listener) if one.error is None]
     actions = rights.queued_actions(settings, recent)
     findings += _judged(settings, seen, actions, traffic)
     findings += judge.of_limits(settings, lines, path)
     findings.sort(key=lambda finding: _ORDER.index(finding.level))
-    version = next((one.version for one in seen if one.version), "")
-    names = (endpoints["send"].username, endpoints["listen"].username)
-    advised = advice.manager_conf(*names, actions, version, seen[0].ami_version) if seen else ""
-    place, banner = endpoints["send"].place, seen[0].banner if seen else ""
-    return Report(place, version, banner, tuple(findings), traffic, advised)
+    place = endpoints["send"].place
+    if not seen:
+        return Report(place, "", "", tuple(findings), None, "")
+    form = judge.best_form(seen)
+    advised = advice.manager_conf(endpoints["send"].username, endpoints["listen"].username, actions, form)
+    return Report(place, form.asterisk, seen[0].banner, tuple(findings), traffic, advised)
 
 
 def _judged(settings: Settings, seen: list[Seen], actions: list[str], traffic: Traffic | None) -> list[Finding]:
@@ -98,11 +99,6 @@ def _judged(settings: Settings, seen: list[Seen], actions: list[str], traffic: T
 def _heard_calls(traffic: Traffic | None) -> bool:
     heard: list[Heard] = [one for one in (traffic.asked, traffic.everything) if one] if traffic is not None else []
     return any(name in READ - _OF_NO_CALL for one in heard for name in one.names)
-
-
-def _endpoint(settings: Settings, role: UserRole) -> Endpoint:
-    asterisk = settings.asterisk
-    return Endpoint(asterisk.host, asterisk.port, *asterisk.user(role))
 
 
 def _usual_file(settings: Settings) -> Path | None:

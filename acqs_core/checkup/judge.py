@@ -6,17 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from acqs_core.ami.session import Form
 from acqs_core.checkup import rights
 from acqs_core.checkup.conf import Line
 from acqs_core.checkup.look import Seen, table_of
-from acqs_core.errors import AmiError, ConnectFailed, LoginRefused
+from acqs_core.errors import AmiError, ConnectFailed, LoginRefused, NoBanner, ShuttingDown, TlsFailed
 from acqs_core.listener.calls import WANTED
 from acqs_core.listener.listener import MASK
 from acqs_core.queue.types import Finding
 from acqs_core.settings import Settings
-
-OLDEST = (1, 0)
-"""The manager interface's version in Asterisk 1.4, the oldest that ACQS is meant for."""
 
 SLOW_LOGIN = 0.5
 """Seconds; a login takes 2 to 20 ms, and seconds where somebody's slow listener holds up Asterisk (facts/ami.md)."""
@@ -27,9 +25,6 @@ BACKLOG = 10
 AUTHLIMIT, WRITETIMEOUT = 50, 100
 """Asterisk's defaults: connections that are not logged in, and milliseconds until a reader that does not is cut."""
 
-FIRST_BOOTED = (1, 1)
-"""The manager interface's version from which FullyBooted is told at login."""
-
 Level = Literal["note", "warning", "error"]
 
 ROLES = {"send": "sender", "listen": "listener"}
@@ -39,7 +34,7 @@ def of_logins(seen: Sequence[Seen]) -> Iterator[Finding]:
     """Whether the users get in; an Asterisk that nobody reaches is one finding."""
     first, *others = seen
     if isinstance(first.error, ConnectFailed) and all(type(one.error) is type(first.error) for one in others):
-        yield Finding("error", "connection", str(first.error), mend(first.error, first))
+        yield _of_error(first.error, first, "connection")
         return
     for one in seen:
         yield from of_login(one)
@@ -49,7 +44,7 @@ def of_login(seen: Seen) -> Iterator[Finding]:
     """Whether a user gets in, how fast, and a second time."""
     who = f"{ROLES[seen.role]}'s login"
     if seen.error is not None:
-        yield Finding("error", who, str(seen.error), mend(seen.error, seen))
+        yield _of_error(seen.error, seen, who)
         return
     took = f"{seen.took * 1000:.0f} ms"
     if seen.took > SLOW_LOGIN:
@@ -74,32 +69,42 @@ def _single(seen: Seen, who: str) -> Finding:
                    f"set allowmultiplelogin = yes in [{seen.username}] of manager.conf")  # fmt: skip
 
 
-def mend(error: AmiError, seen: Seen) -> str:
-    """What to do about a login that failed."""
+def _of_error(error: AmiError, seen: Seen, subject: str) -> Finding:
+    """A login that failed. The messages of a refusal end with what to do."""
+    says = str(error).removesuffix("; nothing was sent").removesuffix("; is it running?")
     if not seen.username:
-        return f"set [asterisk] username or {seen.role}_username, and the secret"
+        return Finding("error", subject, says, f"set [asterisk] username or {seen.role}_username, and the secret")
     if isinstance(error, LoginRefused):
-        return (
-            f"compare [{seen.username}] of manager.conf with the settings: the secret, permit and deny (Asterisk says "
-            "the same for all three; its own log says which), then `manager reload`"
-        )
-    if isinstance(error, ConnectFailed):
-        return "is Asterisk running; `enabled = yes`, bindaddr and port in [general] of manager.conf; a firewall; tls?"
-    return "check again; Asterisk's log may say more"
+        says, _, todo = says.rpartition("; ")
+        return Finding("error", subject, says, todo)
+    return Finding("error", subject, says, _MENDS.get(type(error), _MENDS[AmiError]))
+
+
+_MENDS: dict[type[AmiError], str] = {
+    ConnectFailed: "is Asterisk running; host and port of [asterisk]; enabled = yes and bindaddr in [general] of "
+    "manager.conf; a firewall",
+    NoBanner: "look for a client that reads slowly or hangs in its login (`manager show connected`, authlimit); set "
+    "[asterisk] tls when the port is that of tlsbindaddr",
+    ShuttingDown: "wait until it has been restarted, or `core abort shutdown`",
+    TlsFailed: "compare [asterisk] port, tls_ca and tls_server_name with tlsbindaddr and tlscertfile of manager.conf",
+    AmiError: "check again; Asterisk's log may say more",
+}
 
 
 def of_version(seen: Sequence[Seen]) -> Iterator[Finding]:
     """Which Asterisk this is."""
-    first = seen[0]
-    version = next((one.version for one in seen if one.version), "")
-    says = f"{f'Asterisk {version}, ' if version else ''}{first.banner}"
-    if first.ami_version < OLDEST:
-        yield Finding("error", "version", f"{says}: older than Asterisk 1.4", "use Asterisk 1.4 or later")
-    elif not version:
-        yield Finding("note", "version", f"{says}; neither user may ask for more (CoreSettings)",
-                      "write = reporting lets the listener's user")  # fmt: skip
-    else:
+    form = best_form(seen)
+    says = f"Asterisk {form.asterisk}, {seen[0].banner}" if form.asterisk else seen[0].banner
+    if form.asterisk or form.is_old:
         yield Finding("ok", "version", says)
+    else:
+        yield Finding("note", "version", f"{says}; neither user may ask for more (CoreSettings)",
+                      "with write = reporting the listener may")  # fmt: skip
+
+
+def best_form(seen: Sequence[Seen]) -> Form:
+    """What is known of the version by the user that may know most."""
+    return max((one.form for one in seen), key=lambda form: bool(form.asterisk))
 
 
 def of_sending(sender: Seen, actions: Collection[str]) -> Iterator[Finding]:
@@ -109,8 +114,8 @@ def of_sending(sender: Seen, actions: Collection[str]) -> Iterator[Finding]:
 
 def of_listening(listener: Seen, settings: Settings) -> Iterator[Finding]:
     """Whether the listener's user may perform what the listener does beside hearing."""
-    yield from _of_actions(listener, ["CoreShowChannels"], "error", "calls that ended unheard stay UPDATED", "")
-    if settings.listener.filter:
+    yield from _of_actions(listener, [listener.form.channel_list], "error", "calls that ended unheard stay UPDATED", "")
+    if settings.listener.filter and listener.form.filters:
         yield from _of_actions(
             listener,
             ["Filter"],
@@ -127,10 +132,10 @@ def _of_actions(seen: Seen, actions: Collection[str], level: Level, harm: str, i
                       f"look at its write = yourself; needed are {', '.join(actions)}")  # fmt: skip
         return
     lacking = [action for action in actions if action.lower() not in seen.listing]
-    strange = [action for action in lacking if rights.class_for(action, seen.ami_version) is None]
+    strange = [action for action in lacking if rights.class_for(action, seen.form) is None]
     known = [action for action in lacking if action not in strange]
     if known:
-        classes = ", ".join(rights.write_classes(known, seen.ami_version))
+        classes = ", ".join(rights.write_classes(known, seen.form))
         yield Finding(level, subject, f"{user} may not perform {', '.join(known)}: {harm}",
                       f"{instead}add {classes} to write = in {_reloaded(user)}")  # fmt: skip
     if strange:
@@ -148,9 +153,9 @@ def of_needless_rights(seen: Seen, actions: Collection[str]) -> Iterator[Finding
     """Rights with which a stolen secret does more harm than it must. `actions` are those that the user performs."""
     if seen.listing is None:
         return
-    unknown = [action.lower() for action in actions if rights.class_for(action, seen.ami_version) is None]
+    unknown = [action.lower() for action in actions if rights.class_for(action, seen.form) is None]
     needed = {cls for action in unknown for cls in seen.listing.get(action, frozenset())}
-    needed.update(rights.write_classes(actions, seen.ami_version))
+    needed.update(rights.write_classes(actions, seen.form))
     broad = [name for name in rights.BROAD if name in rights.classes_of(seen.listing) - needed]
     if broad:
         yield Finding("note", f"{ROLES[seen.role]}'s rights", f"{seen.username} may write {', '.join(broad)}, which "
@@ -171,7 +176,7 @@ def of_read_rights(listener: Seen, seen: Sequence[Seen], heard_calls: bool) -> I
         yield Finding("note", subject, f"whether {user} may read call is not known: no call was made while we "
                       "listened, and neither user may run `manager show user`",
                       f"check again while calls are made (--seconds); else {give}")  # fmt: skip
-    if not listener.booted and listener.ami_version >= FIRST_BOOTED:
+    if not listener.booted and listener.form.says_booted:
         yield Finding("warning", subject, f"{user} was not told FullyBooted: whenever Asterisk was away, the sender "
                       "waits 20 s for it", f"{give}; let FullyBooted through its eventfilter")  # fmt: skip
 

@@ -11,7 +11,7 @@ import re
 import time
 from typing import Literal
 
-from acqs_core.ami.session import AmiMessage, Endpoint, Session
+from acqs_core.ami.session import Endpoint, Form, Session
 from acqs_core.checkup.rights import Listing, listing_of
 from acqs_core.errors import AmiError
 
@@ -29,11 +29,10 @@ class Seen:
     username: str
     error: AmiError | None = None
     banner: str = ""
-    ami_version: tuple[int, ...] = ()
+    form: Form = dataclasses.field(default_factory=lambda: Form(()))
+    """Its version, whole where the user may ask for it."""
     took: float = 0.0
     """Seconds from connecting to the answered login."""
-    version: str = ""
-    """Asterisk's own version, blank where the user may not ask."""
     listing: Listing | None = None
     booted: bool = False
     """FullyBooted came, which only a user with read = system hears."""
@@ -41,11 +40,6 @@ class Seen:
     """What console commands printed, where the user may run them."""
     second_login: AmiError | None = None
     """Why the user could not log in a second time."""
-
-    @property
-    def may(self) -> Listing:
-        """The actions it may perform, in lower case."""
-        return self.listing or {}
 
 
 async def look(endpoint: Endpoint, role: UserRole, mask: str, users: tuple[str, ...]) -> Seen:
@@ -65,8 +59,7 @@ async def look(endpoint: Endpoint, role: UserRole, mask: str, users: tuple[str, 
     try:
         listing = listing_of(await session.ask("ListCommands"))
         seen = Seen(
-            role, endpoint.username, banner=session.banner, ami_version=session.ami_version, took=took,
-            version=(await session.ask("CoreSettings")).get("AsteriskVersion"), listing=listing,
+            role, endpoint.username, banner=session.banner, form=await session.learn_form(), took=took, listing=listing,
             console=await _console(session, users) if listing and "command" in listing else {},
             second_login=await _second_login(endpoint),
         )  # fmt: skip
@@ -99,11 +92,7 @@ async def _wait(booted: asyncio.Event) -> None:
 async def _console(session: Session, users: tuple[str, ...]) -> dict[str, str]:
     # A name with a blank would be two words of a command, and is no name that manager.conf can hold anyway.
     commands = ["manager show settings", *(f"manager show user {u}" for u in users if re.fullmatch(r"[\w.@-]+", u))]
-    return {command: _printed(await session.ask("Command", f"Command: {command}")) for command in commands}
-
-
-def _printed(response: AmiMessage) -> str:
-    return response.content
+    return {command: (await session.ask("Command", f"Command: {command}")).content for command in commands}
 
 
 def table_of(printed: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from acqs_core.ami.session import AmiMessage
+from acqs_core.ami.session import AmiMessage, Form
 from acqs_core.settings import Settings
 
 Listing = Mapping[str, frozenset[str]]
@@ -32,8 +32,6 @@ BROAD = ("command", "config", "system")
 """Classes with which a user can run programs or change the configuration: worth a word where nothing needs them."""
 
 _PRIVILEGES = re.compile(r"\(Priv: ([^()]*)\)\s*$")
-_FIRST_ORIGINATE_CLASS = (1, 1)
-"""The manager interface's version from which Originate has a class of its own; in 1.4 it was `call`."""
 
 
 def listing_of(response: AmiMessage) -> Listing | None:
@@ -51,10 +49,10 @@ def classes_of(listing: Listing) -> set[str]:
     return {next(iter(classes)) for classes in listing.values() if len(classes) == 1}
 
 
-def class_for(action: str, ami_version: tuple[int, ...]) -> str | None:
+def class_for(action: str, form: Form) -> str | None:
     """The write class to give a user for an action; None where we do not know it."""
-    if action.lower() == "originate" and ami_version < _FIRST_ORIGINATE_CLASS:
-        return "call"
+    if action.lower() == "originate" and form.is_old:
+        return "call"  # it has a class of its own since 1.6
     return CLASSES.get(action.lower())
 
 
@@ -65,6 +63,6 @@ def queued_actions(settings: Settings, recent: Collection[str]) -> list[str]:
     return sorted(allowed) if allowed else sorted(named.values())
 
 
-def write_classes(actions: Collection[str], ami_version: tuple[int, ...]) -> list[str]:
+def write_classes(actions: Collection[str], form: Form) -> list[str]:
     """The classes for a `write =` line, for the actions whose class is known."""
-    return sorted({found for action in actions if (found := class_for(action, ami_version))})
+    return sorted({found for action in actions if (found := class_for(action, form))})
