@@ -78,7 +78,7 @@ def _recent(chosen: Settings) -> set[str]:
 
 def _progress(seconds: float, events: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r\033[Klistening: {seconds:.0f} s, {events} events", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[Klistening: {seconds:.1f} s, {events} events", end="", file=sys.stderr, flush=True)
 
 
 def _print(report: Report) -> None:
