@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from acqs_core.simulator import bridge, events, filters, listing, originate, pbx
@@ -17,56 +14,6 @@ from acqs_core.simulator.wire import Request, encode
 if TYPE_CHECKING:
     from acqs_core.simulator.server import Simulator
     from acqs_core.simulator.session import Session
-
-Handler = Callable[["Simulator", "Session", Request], Awaitable[None] | None]
-
-REFUSAL_DELAY = 1.0
-"""Seconds before a bad login is answered (facts/ami.md)."""
-
-
-def login(simulator: Simulator, session: Session, request: Request) -> Awaitable[None] | None:
-    if session.user:
-        session.success(request, "Already authenticated")
-        return None
-    user = request.get("Username")
-    if simulator.refuse_logins or not _knows_secret(simulator, session, request, user):
-        return _refuse_login(simulator, session, request)
-    wanted = filters.mask(request.get("Events"))
-    simulator.logged_in(session, user, filters.ALL if wanted is None else wanted)
-    session.success(request, "Authentication accepted")
-    now = time.time()
-    session.deliver(events.fully_booted(simulator.uptime))
-    simulator.publish(events.successful_auth(user, session.name, session.addresses, now, session.since))
-    return None
-
-
-def _knows_secret(simulator: Simulator, session: Session, request: Request, user: str) -> bool:
-    secret = simulator.users.get(user)
-    if secret is None:
-        return False
-    if request.get("AuthType").upper() == "MD5":
-        expected = hashlib.md5((session.challenge + secret).encode(), usedforsecurity=False).hexdigest()
-        return bool(session.challenge) and hmac.compare_digest(expected, request.get("Key"))
-    return hmac.compare_digest(encode(secret), encode(request.get("Secret")))
-
-
-async def _refuse_login(simulator: Simulator, session: Session, request: Request) -> None:
-    await asyncio.sleep(REFUSAL_DELAY / simulator.speed)
-    session.error(request, "Authentication failed")
-    session.close()
-
-
-def challenge(simulator: Simulator, session: Session, request: Request) -> None:
-    if request.get("AuthType").upper() != "MD5":
-        session.error(request, "Must specify AuthType")
-        return
-    session.challenge = str(simulator.exchange.random.randrange(10**8, 10**9))
-    session.respond(request, "Success", ("Challenge", session.challenge))
-
-
-def logoff(simulator: Simulator, session: Session, request: Request) -> None:
-    session.respond(request, "Goodbye", ("Message", "Thanks for all the fish."))
-    session.close()
 
 
 def ping(simulator: Simulator, session: Session, request: Request) -> None:
@@ -95,8 +42,13 @@ def add_filter(simulator: Simulator, session: Session, request: Request) -> None
 
 
 def place_call(simulator: Simulator, session: Session, request: Request) -> Awaitable[None] | None:
+    """Originate. An application that reaches the system needs that class too (seen on 22.10.1)."""
+    user = simulator.users[session.user]
+    if not session.write_mask & filters.CLASSES["system"] and originate.is_dangerous(request):
+        session.error(request, "Originate Access Forbidden: app or data blacklisted")
+        return None
     try:
-        order = originate.accept(simulator.exchange, request)
+        order = originate.accept(simulator.exchange, request, user.variables)
     except originate.Refused as refusal:
         session.error(request, str(refusal))
         return None
@@ -138,17 +90,13 @@ def _hang_up_matching(simulator: Simulator, session: Session, request: Request, 
     except re.error:
         session.error(request, f"Regex compile error: {pattern}")
         return
-    found = [ch for ch in _newest_first(simulator) if wanted.search(ch.name)]
+    found = [ch for ch in simulator.exchange.newest_first() if wanted.search(ch.name)]
     identity = request.get("ActionID")
     tail = f"ActionID: {identity}\r\n\r\n" if identity else "\r\n"
     items = [encode(f"Event: ChannelHungup\r\nChannel: {ch.name}\r\n{tail}") for ch in found]
     session.list_of(request, "Channels hung up will follow", items, "ChannelsHungupListComplete")
     for ch in found:
         simulator.exchange.request_hangup(ch, cause)
-
-
-def _newest_first(simulator: Simulator) -> list[Channel]:
-    return list(reversed(simulator.exchange.channels.values()))
 
 
 def redirect(simulator: Simulator, session: Session, request: Request) -> None:
@@ -172,23 +120,25 @@ def redirect(simulator: Simulator, session: Session, request: Request) -> None:
 
 
 def _go_to(simulator: Simulator, ch: Channel, where: tuple[str, str, int]) -> None:
-    ch.goto = where
     if ch.runs or ch.inbox is not None:
+        ch.goto = where
         ch.wake()
         return
-    ch.runs = True  # the far side of a Dial: it has no dialplan of its own yet
+    ch.runs = True  # the far side of a Dial: it has no dialplan of its own yet (case `redirect_bridged`)
+    ch.context, ch.exten, ch.priority = where
+    simulator.exchange.execute(ch, ch.application, ch.data)
     bridge.leave(simulator.exchange, ch)
     simulator.spawn(pbx.run_dialplan(simulator.exchange, ch))
 
 
 def core_show_channels(simulator: Simulator, session: Session, request: Request) -> None:
     identity = request.get("ActionID")
-    items = (listing.core_show_channel(ch, identity) for ch in _newest_first(simulator))
+    items = (listing.core_show_channel(ch, identity) for ch in simulator.exchange.newest_first())
     session.list_of(request, "Channels will follow", items, "CoreShowChannelsComplete")
 
 
 def status(simulator: Simulator, session: Session, request: Request) -> None:
-    found, name = _newest_first(simulator), request.get("Channel")
+    found, name = simulator.exchange.newest_first(), request.get("Channel")
     if name:
         ch = simulator.exchange.find(name)
         if ch is None:
@@ -199,39 +149,12 @@ def status(simulator: Simulator, session: Session, request: Request) -> None:
     session.list_of(request, "Channel status will follow", items, "StatusComplete", ("Items", str(len(found))))
 
 
-def command(simulator: Simulator, session: Session, request: Request) -> None:
-    text = request.get("Command")
-    if not text:
-        session.error(request, "No command provided")
-        return
-    lines = _console(simulator, " ".join(text.split()).lower())
-    outcome = "Success"
-    if lines is None:
-        outcome, tried = "Error", " ".join(text.split()[:2])
-        lines = [f"No such command '{text}' (type 'core show help {tried}' for other possible commands)"]
-    session.respond(request, outcome, ("Message", "Command output follows"), *(("Output", line) for line in lines))
-
-
-def _console(simulator: Simulator, text: str) -> list[str] | None:
-    exchange = simulator.exchange
-    match text:
-        case "core show channels":
-            return listing.channels_table(_newest_first(simulator), exchange.calls)
-        case "core show channels concise":
-            return [listing.concise(ch) for ch in _newest_first(simulator)] or [""]
-        case "core show version":
-            return [f"Asterisk {simulator.asterisk_version} (simulated)"]
-        case "core show uptime":
-            return [listing.uptime(label, simulator.uptime) for label in ("System uptime", "Last reload")]
-    return None
-
-
 def core_settings(simulator: Simulator, session: Session, request: Request) -> None:
     """Not among the recorded cases: names and order from Asterisk 22's main/manager.c."""
     said = (
         ("AMIversion", simulator.version),
         ("AsteriskVersion", simulator.asterisk_version),
-        ("SystemName", ""),
+        ("SystemName", simulator.exchange.systemname),
         ("CoreMaxCalls", "0"),
         ("CoreMaxLoadAvg", "0.000000"),
         ("CoreRunUser", ""),
@@ -248,13 +171,13 @@ def core_settings(simulator: Simulator, session: Session, request: Request) -> N
 def core_status(simulator: Simulator, session: Session, request: Request) -> None:
     """Not among the recorded cases: names and order from Asterisk 22's main/manager.c."""
     since = time.localtime(simulator.started_at)
-    date, clock = time.strftime("%Y-%m-%d", since), time.strftime("%H:%M:%S", since)
+    loaded = time.localtime(simulator.reloaded_at)
     live = len({ch.linkedid for ch in simulator.exchange.channels.values()})
     said = (
-        ("CoreStartupDate", date),
-        ("CoreStartupTime", clock),
-        ("CoreReloadDate", date),
-        ("CoreReloadTime", clock),
+        ("CoreStartupDate", time.strftime("%Y-%m-%d", since)),
+        ("CoreStartupTime", time.strftime("%H:%M:%S", since)),
+        ("CoreReloadDate", time.strftime("%Y-%m-%d", loaded)),
+        ("CoreReloadTime", time.strftime("%H:%M:%S", loaded)),
         ("CoreCurrentCalls", str(live)),
         ("CoreProcessedCalls", str(simulator.exchange.calls)),
     )
@@ -302,30 +225,3 @@ def user_event(simulator: Simulator, session: Session, request: Request) -> None
     kept = (line for line in request.lines if not line.lower().startswith(("action:", "userevent:")))
     lines = (f"UserEvent: {request.get('UserEvent')}", *kept)
     simulator.publish(events.user_event("".join(line + "\r\n" for line in lines)))
-
-
-def deny(simulator: Simulator, session: Session, request: Request) -> None:
-    """What a client that has not logged in hears to anything but a login."""
-    session.error(request, "Permission denied")
-
-
-BEFORE_LOGIN: dict[str, Handler] = {"login": login, "challenge": challenge, "logoff": logoff}
-"""What a client may do before it has logged in."""
-
-HANDLERS: dict[str, Handler] = BEFORE_LOGIN | {
-    "ping": ping,
-    "events": set_events,
-    "filter": add_filter,
-    "originate": place_call,
-    "hangup": hang_up,
-    "redirect": redirect,
-    "coreshowchannels": core_show_channels,
-    "status": status,
-    "command": command,
-    "coresettings": core_settings,
-    "corestatus": core_status,
-    "getvar": getvar,
-    "setvar": setvar,
-    "userevent": user_event,
-}
-"""Every action that is simulated, by its name in lower case."""

@@ -33,8 +33,7 @@ def connect(exchange: Exchange, caller: Channel, called: Channel) -> Bridge:
     """Put the two sides of an answered Dial into a new bridge."""
     bridge = Bridge(str(uuid.UUID(int=exchange.random.getrandbits(128), version=4)))
     exchange.publish(events.bridge("BridgeCreate", bridge))
-    called.application, called.data = "AppDial", "(Outgoing Line)"
-    exchange.publish(events.newexten(called))
+    exchange.execute(called, "AppDial", "(Outgoing Line)")
     for ch in (called, caller):
         enter(exchange, bridge, ch)
     return bridge

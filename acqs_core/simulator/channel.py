@@ -7,6 +7,8 @@ import dataclasses
 import enum
 from typing import TYPE_CHECKING
 
+from acqs_core.simulator.wire import escape
+
 if TYPE_CHECKING:
     from acqs_core.simulator.bridge import Bridge
 
@@ -49,6 +51,7 @@ class Signal(enum.Enum):
 
     RINGING = enum.auto()
     ANSWER = enum.auto()
+    PROGRESS = enum.auto()
     BUSY = enum.auto()
     CONGESTION = enum.auto()
     HANGUP = enum.auto()
@@ -113,6 +116,10 @@ class Channel:
     hanging: bool = False
     gone: bool = False
     goto: tuple[str, str, int] | None = None
+    place: tuple[str, str, int] | None = None
+    """Context, extension and priority of its last Newexten."""
+    next_caller: Party | None = None
+    """A caller id that it has got unseen, through its other half: told with whatever is told of it next."""
 
     @property
     def is_local(self) -> bool:
@@ -121,11 +128,12 @@ class Channel:
     def snapshot(self, prefix: str = "") -> str:
         """The fourteen headers in Asterisk's order, each name after `prefix` (such as `Dest`)."""
         p, state, caller, connected = prefix, self.state, self.caller, self.connected
+        names = escape(caller.name or UNKNOWN), escape(connected.name or UNKNOWN)
         return (
             f"{p}Channel: {self.name}\r\n{p}ChannelState: {int(state)}\r\n{p}ChannelStateDesc: {state.words}\r\n"
-            f"{p}CallerIDNum: {caller.number or UNKNOWN}\r\n{p}CallerIDName: {caller.name or UNKNOWN}\r\n"
+            f"{p}CallerIDNum: {caller.number or UNKNOWN}\r\n{p}CallerIDName: {names[0]}\r\n"
             f"{p}ConnectedLineNum: {connected.number or UNKNOWN}\r\n"
-            f"{p}ConnectedLineName: {connected.name or UNKNOWN}\r\n"
+            f"{p}ConnectedLineName: {names[1]}\r\n"
             f"{p}Language: en\r\n{p}AccountCode: {self.account}\r\n{p}Context: {self.context}\r\n"
             f"{p}Exten: {self.exten}\r\n{p}Priority: {self.priority}\r\n"
             f"{p}Uniqueid: {self.uniqueid}\r\n{p}Linkedid: {self.linkedid}\r\n"

@@ -16,6 +16,8 @@ class Phone:
 
     ring: float | None = None
     answer: float | None = None
+    progress: float | None = None
+    """When it sends early media (183)."""
     hangup: float | None = None
     refuse: tuple[float, int, int] | None = None
     """When it refuses, the Q.850 cause and the SIP status."""
@@ -70,7 +72,9 @@ def standard() -> Dialplan:
         "603": "Ringing; Wait 1; Busy 2",
         "604": "Congestion 2",
         "607": "Answer; Wait 20",
+        "609": "Answer; Dial PJSIP/slow,20,tTK",
         "610": "Answer; Wait 3; Hangup",
+        "615": "Answer; Dial PJSIP/ans,20,tT",
         "617": "Dial Local/620@default/n,20",
         "618": "Answer; Dial Local/620@default/n,20",
         "620": "Answer; Milliwatt",
@@ -82,6 +86,8 @@ def standard() -> Dialplan:
     refusing_number = Phone(refuse=(0.05, 1, 404))
     phones = {
         "ans": Phone(ring=0.1, answer=0.6),
+        "slow": Phone(ring=0.1, answer=0.6),
+        "early": Phone(progress=0.1, answer=0.6),
         "hup": Phone(ring=0.1, answer=0.6, hangup=1.0),
         "ring": Phone(ring=0.1),
         "busy": Phone(ring=0.1, refuse=(0.4, 17, 486)),

@@ -5,12 +5,11 @@ Each function builds an event from channels as they are at that moment; nothing 
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from acqs_core.simulator.channel import CAUSES, UNKNOWN, Channel
 from acqs_core.simulator.filters import CLASSES
-from acqs_core.simulator.wire import Pair, encode
+from acqs_core.simulator.wire import Pair, encode, escape
 
 if TYPE_CHECKING:
     from acqs_core.simulator.bridge import Bridge
@@ -34,7 +33,8 @@ class Event:
         return self._wire
 
 
-def _lines(*pairs: Pair) -> str:
+def lines(*pairs: Pair) -> str:
+    """Headers on the wire."""
     return "".join(f"{key}: {value}\r\n" for key, value in pairs)
 
 
@@ -48,12 +48,12 @@ def newstate(ch: Channel) -> Event:
 
 def newexten(ch: Channel) -> Event:
     """What begins to run on a channel."""
-    ran = _lines(("Extension", ch.exten), ("Application", ch.application), ("AppData", ch.data))
+    ran = lines(("Extension", ch.exten), ("Application", ch.application), ("AppData", ch.data))
     return Event("Newexten", "dialplan", ch.snapshot() + ran)
 
 
 def new_callerid(ch: Channel) -> Event:
-    shown = _lines(("CID-CallingPres", "0 (Presentation Allowed, Not Screened)"))
+    shown = lines(("CID-CallingPres", "0 (Presentation Allowed, Not Screened)"))
     return Event("NewCallerid", "call", ch.snapshot() + shown)
 
 
@@ -62,15 +62,17 @@ def new_connected_line(ch: Channel) -> Event:
 
 
 def new_account(ch: Channel, old: str) -> Event:
-    return Event("NewAccountCode", "call", ch.snapshot() + _lines(("OldAccountCode", old)))
+    return Event("NewAccountCode", "call", ch.snapshot() + lines(("OldAccountCode", old)))
 
 
 def varset(ch: Channel, name: str, value: str) -> Event:
-    return Event("VarSet", "dialplan", ch.snapshot() + _lines(("Variable", name), ("Value", value)))
+    """A variable that was set. Only here are bytes that are no UTF-8 replaced (case `varset_odd`)."""
+    whole = encode(value).decode("utf-8", "replace")
+    return Event("VarSet", "dialplan", ch.snapshot() + lines(("Variable", name), ("Value", escape(whole))))
 
 
 def local_bridge(one: Channel, two: Channel) -> Event:
-    where = _lines(
+    where = lines(
         ("Context", two.context), ("Exten", two.exten), ("LocalOptimization", "Yes" if two.optimise else "No")
     )
     return Event("LocalBridge", "call", one.snapshot("LocalOne") + two.snapshot("LocalTwo") + where)
@@ -79,34 +81,38 @@ def local_bridge(one: Channel, two: Channel) -> Event:
 def dial(name: str, caller: Channel | None, called: Channel, *rest: Pair) -> Event:
     """DialBegin, DialState or DialEnd; an Originate has no dialling channel."""
     who = caller.snapshot() if caller is not None else ""
-    return Event(name, "call", who + called.snapshot("Dest") + _lines(*rest))
+    return Event(name, "call", who + called.snapshot("Dest") + lines(*rest))
 
 
 def _tech_cause(ch: Channel) -> str:
-    return "" if ch.tech_cause is None else _lines(("TechCause", str(ch.tech_cause)))
+    return "" if ch.tech_cause is None else lines(("TechCause", str(ch.tech_cause)))
 
 
 def hangup_request(ch: Channel, cause: int) -> Event:
     """The other side or the network hangs up."""
-    return Event("HangupRequest", "call", ch.snapshot() + _lines(("Cause", str(cause))) + _tech_cause(ch))
+    return Event("HangupRequest", "call", ch.snapshot() + lines(("Cause", str(cause))) + _tech_cause(ch))
 
 
-def soft_hangup_request(ch: Channel) -> Event:
-    """A dialplan ends. Its Cause is a flag, not a Q.850 cause: always 16 in the recorded streams."""
-    return Event("SoftHangupRequest", "call", ch.snapshot() + _lines(("Cause", "16")))
+SHUTTING_DOWN = 4
+"""The Cause of a SoftHangupRequest because Asterisk stops (case `restart_cli`)."""
+
+
+def soft_hangup_request(ch: Channel, cause: int = 16) -> Event:
+    """A dialplan ends. Its Cause is a flag, not a Q.850 cause: 16 in the recorded streams, or SHUTTING_DOWN."""
+    return Event("SoftHangupRequest", "call", ch.snapshot() + lines(("Cause", str(cause))))
 
 
 def hangup(ch: Channel) -> Event:
-    cause = _lines(("Cause", str(ch.cause)), ("Cause-txt", CAUSES.get(ch.cause, CAUSES[0])))
+    cause = lines(("Cause", str(ch.cause)), ("Cause-txt", CAUSES.get(ch.cause, CAUSES[0])))
     return Event("Hangup", "call", ch.snapshot() + cause + _tech_cause(ch))
 
 
 def device_state(device: str, state: str) -> Event:
-    return Event("DeviceStateChange", "call", _lines(("Device", device), ("State", state)))
+    return Event("DeviceStateChange", "call", lines(("Device", device), ("State", state)))
 
 
 def _bridge(bridge: Bridge) -> str:
-    return _lines(
+    return lines(
         ("BridgeUniqueid", bridge.uniqueid),
         ("BridgeType", "basic"),
         ("BridgeTechnology", "simple_bridge"),
@@ -124,12 +130,12 @@ def bridge(name: str, which: Bridge) -> Event:
 
 def bridge_member(name: str, which: Bridge, ch: Channel, swap: str = "") -> Event:
     """BridgeEnter or BridgeLeave; `swap` is the Uniqueid of the channel whose place is taken."""
-    swapped = _lines(("SwapUniqueid", swap)) if swap else ""
+    swapped = lines(("SwapUniqueid", swap)) if swap else ""
     return Event(name, "call", _bridge(which) + ch.snapshot() + swapped)
 
 
 def optimization_begin(one: Channel, two: Channel, source: Channel) -> Event:
-    rest = _lines(("DestUniqueId", two.uniqueid), ("Id", "0"))
+    rest = lines(("DestUniqueId", two.uniqueid), ("Id", "0"))
     pair = one.snapshot("LocalOne") + two.snapshot("LocalTwo")
     return Event("LocalOptimizationBegin", "call", pair + source.snapshot("Source") + rest)
 
@@ -137,59 +143,30 @@ def optimization_begin(one: Channel, two: Channel, source: Channel) -> Event:
 def optimization_end(one: Channel, two: Channel) -> Event:
     """`Success: No` is what 22.10.1 was recorded to say of an optimisation that succeeded."""
     pair = one.snapshot("LocalOne") + two.snapshot("LocalTwo")
-    return Event("LocalOptimizationEnd", "call", pair + _lines(("Success", "No"), ("Id", "0")))
+    return Event("LocalOptimizationEnd", "call", pair + lines(("Success", "No"), ("Id", "0")))
 
 
 def originate_response(*pairs: Pair) -> Event:
-    return Event("OriginateResponse", "call", _lines(*pairs))
+    return Event("OriginateResponse", "call", lines(*pairs))
 
 
-def user_event(lines: str) -> Event:
-    return Event("UserEvent", "user", lines)
+def user_event(body: str) -> Event:
+    return Event("UserEvent", "user", body)
 
 
-def fully_booted(uptime: int) -> Event:
-    said = (("Uptime", str(uptime)), ("LastReload", str(uptime)), ("Status", "Fully Booted"))
-    return Event("FullyBooted", "system", _lines(*said))
+def channel_user_event(ch: Channel, name: str, said: dict[str, str]) -> Event:
+    """The UserEvent application, which shows its channel."""
+    return Event("UserEvent", "user", ch.snapshot() + lines(("UserEvent", name), *said.items()))
+
+
+def fully_booted(uptime: int, since_reload: int) -> Event:
+    said = (("Uptime", str(uptime)), ("LastReload", str(since_reload)), ("Status", "Fully Booted"))
+    return Event("FullyBooted", "system", lines(*said))
 
 
 def shutdown(restart: bool) -> Event:
-    return Event("Shutdown", "system", _lines(("Shutdown", "Cleanly"), ("Restart", str(restart))))
+    return Event("Shutdown", "system", lines(("Shutdown", "Cleanly"), ("Restart", str(restart))))
 
 
-def _when(moment: float) -> str:
-    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
-
-
-def _security(severity: str, now: float) -> tuple[Pair, ...]:
-    return (("EventTV", _when(now)), ("Severity", severity), ("Service", "AMI"), ("EventVersion", "1"))
-
-
-def successful_auth(account: str, session: str, addresses: tuple[str, str], now: float, since: float) -> Event:
-    """Someone logged in. `addresses` are the local and the remote one as `host/port`, times Unix seconds."""
-    body = _lines(
-        *_security("Informational", now),
-        ("AccountID", account),
-        ("SessionID", session),
-        ("LocalAddress", f"IPV4/TCP/{addresses[0]}"),
-        ("RemoteAddress", f"IPV4/TCP/{addresses[1]}"),
-        ("UsingPassword", "0"),
-        ("SessionTV", _when(since)),
-    )
-    return Event("SuccessfulAuth", "security", body)
-
-
-def request_bad_format(
-    account: str, session: str, addresses: tuple[str, str], now: float, since: float, action: str
-) -> Event:
-    """A logged-in session sent an action that does not exist, or none at all (`NONE`)."""
-    body = _lines(
-        *_security("Error", now),
-        ("SessionID", session),
-        ("LocalAddress", f"IPV4/TCP/{addresses[0]}"),
-        ("RemoteAddress", f"IPV4/TCP/{addresses[1]}"),
-        ("RequestType", f"Action: {action}"),
-        ("SessionTV", _when(since)),
-        ("AccountID", account),
-    )
-    return Event("RequestBadFormat", "security", body)
+def reload() -> Event:
+    return Event("Reload", "system", lines(("Module", "All"), ("Status", "0")))

@@ -6,6 +6,7 @@ All of it runs in one event loop without awaiting, so that a change and its even
 from __future__ import annotations
 
 import asyncio
+import bisect
 import random
 import time
 from collections import Counter
@@ -21,9 +22,19 @@ Publish = Callable[[events.Event], None]
 class Exchange:
     """Channels and what runs on them. `speed` divides every time; `random` decides what Asterisk leaves open."""
 
-    def __init__(self, publish: Publish, dialplan: Dialplan, *, speed: float, disorder: float, seed: int) -> None:
+    def __init__(
+        self,
+        publish: Publish,
+        dialplan: Dialplan,
+        *,
+        speed: float,
+        disorder: float,
+        seed: int,
+        systemname: str = "",
+    ) -> None:
         self.publish = publish
         self.dialplan = dialplan
+        self.systemname = systemname
         self.speed = speed
         self.disorder = disorder
         self.random = random.Random(seed)
@@ -32,6 +43,7 @@ class Exchange:
         self.on_idle: Callable[[], None] = lambda: None
         self.failures: list[Exception] = []
         self._ids: dict[str, Channel] = {}
+        self._sorted_ids: list[str] = []
         self._names = Counter[str]()
         self._pairs = Counter[str]()
         self._states: dict[str, str] = {}
@@ -54,7 +66,7 @@ class Exchange:
         """End every call without a word, as a crash would, and wait until no task is left."""
         for ch in self.channels.values():
             ch.gone = ch.hanging = True
-        tasks = list(self._tasks)
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         publish, self.publish = self.publish, lambda event: None  # what a cancelled bridge would say of its end
@@ -62,6 +74,7 @@ class Exchange:
         self.publish = publish
         self.channels.clear()
         self._ids.clear()
+        self._sorted_ids.clear()
         self._pairs.clear()
         self._states.clear()
         self.on_idle()
@@ -85,14 +98,29 @@ class Exchange:
                 timer.cancel()
         ch.check()
 
+    def begin_anew(self) -> None:
+        """Count channels, Uniqueids and calls from 0 again, as after a restart. There must be no channel."""
+        self._names.clear()
+        self.calls = 0
+
     # Coming
 
     def find(self, text: str) -> Channel | None:
-        """A living channel by its name (any case) or its Uniqueid, as Hangup, Redirect and Status take it."""
-        return self.channels.get(text.lower()) or self._ids.get(text)
+        """A living channel by its name or its Uniqueid (any case), as Hangup, Redirect and Status take it."""
+        return self.channels.get(text.lower()) or self._ids.get(text.lower())
 
-    def is_live(self, uniqueid: str) -> bool:
-        return uniqueid in self._ids
+    def newest_first(self) -> list[Channel]:
+        """The living channels in the order of Asterisk's lists."""
+        return list(reversed(self.channels.values()))
+
+    def is_taken(self, uniqueid: str) -> bool:
+        """Whether a call may not have this ChannelId: a living one has it, or one that begins with it, in any case.
+
+        Seen on 22.10.1: while `AbcDef-12` lives, `abcdef-12`, `AbcDef-1` and `A` are refused, `AbcDef-123` is not.
+        """
+        wanted = uniqueid.lower()
+        at = bisect.bisect_left(self._sorted_ids, wanted)
+        return at < len(self._sorted_ids) and self._sorted_ids[at].startswith(wanted)
 
     def create_local(
         self, target: str, *, uniqueid: str = "", other_id: str = "", linkedid: str = ""
@@ -125,14 +153,16 @@ class Exchange:
     def _new_id(self) -> str:
         number = self._names["Uniqueid"]
         self._names["Uniqueid"] += 1
-        return f"{int(time.time())}.{number}"
+        own = f"{self.systemname}-" if self.systemname else ""
+        return f"{own}{int(time.time())}.{number}"
 
     def _add(
         self, name: str, uniqueid: str, linkedid: str, context: str, exten: str, device: str, state: State = State.DOWN
     ) -> Channel:
         ch = Channel(name, uniqueid, linkedid, context, exten, device, time.time(), state)
         self.channels[name.lower()] = ch
-        self._ids[uniqueid] = ch
+        self._ids[uniqueid.lower()] = ch
+        bisect.insort(self._sorted_ids, uniqueid.lower())
         self.publish(events.newchannel(ch))
         return ch
 
@@ -140,8 +170,27 @@ class Exchange:
 
     def set_state(self, ch: Channel, state: State) -> None:
         ch.state = state
-        self.publish(events.newstate(ch))
+        self._tell(ch, events.newstate)
         self._device_changed(ch)
+
+    def execute(self, ch: Channel, application: str, data: str) -> None:
+        """Begin an application. Newexten tells of a new place in the dialplan, not of a new application in the old one:
+
+        the first step after the redirect of a leg without a dialplan goes untold (case `redirect_bridged`).
+        """
+        ch.application, ch.data = application, data
+        place = (ch.context, ch.exten, ch.priority)
+        if ch.place != place:
+            ch.place = place
+            self._tell(ch, events.newexten)
+
+    def _tell(self, ch: Channel, make: Callable[[Channel], events.Event]) -> None:
+        """Publish an event that shows the channel as it is, and after it what has changed unseen."""
+        unseen, ch.next_caller = ch.next_caller, None
+        ch.caller = unseen or ch.caller
+        self.publish(make(ch))
+        if unseen:
+            self.publish(events.new_callerid(ch))
 
     def set_variable(self, ch: Channel, name: str, value: str) -> None:
         ch.variables[name] = value
@@ -199,9 +248,10 @@ class Exchange:
     def remove(self, ch: Channel) -> None:
         """The last of it: the Hangup event, and nobody finds it any more."""
         ch.gone = ch.hanging = True
-        self.publish(events.hangup(ch))
+        self._tell(ch, events.hangup)
         self.channels.pop(ch.name.lower(), None)
-        self._ids.pop(ch.uniqueid, None)
+        if self._ids.pop(ch.uniqueid.lower(), None) is not None:
+            del self._sorted_ids[bisect.bisect_left(self._sorted_ids, ch.uniqueid.lower())]
         if ch.is_local and ch.peer is not None and not ch.peer.gone:
             self._pairs[ch.device] -= 1
             if not self._pairs[ch.device]:

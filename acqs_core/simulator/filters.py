@@ -52,11 +52,11 @@ def mask(text: str) -> int | None:
     word = text.lower()
     if word in _FALSE:
         return 0
-    if word in _TRUE or word == "all":
+    if word in _TRUE:
         return ALL
     bits = 0
     for name in word.split(","):
-        bits |= CLASSES.get(name.strip(), 0)
+        bits |= ALL if name.strip() == "all" else CLASSES.get(name.strip(), 0)
     return bits
 
 

@@ -22,6 +22,10 @@ _NUMBER = re.compile(r"\s*[+-]?\d+")
 _PHONE_NUMBER = re.compile(r"[0-9*#+]+")
 
 
+_DANGEROUS = ("system", "exec", "agi", "mixmonitor", "externalivr", "originate")
+"""Applications that Asterisk 22 lets only a user with the class `system` originate to (main/manager.c)."""
+
+
 class Refused(Exception):
     """Asterisk answers the Originate with this error."""
 
@@ -66,11 +70,21 @@ def parse_callerid(text: str) -> Party:
 
 
 def _unquote(name: str) -> str:
-    return name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else name
+    inside = len(name) > 1 and name[0] == name[-1] == '"'
+    return re.sub(r"\\(.)", r"\1", name[1:-1]) if inside else name
 
 
-def accept(exchange: Exchange, request: Request) -> Order:
-    """Check an Originate in Asterisk's order. Raises Refused with Asterisk's message (case `originate_invalid`)."""
+def is_dangerous(request: Request) -> bool:
+    """Whether the application of this Originate reaches the system."""
+    application = request.get("Application").lower()
+    return any(word in application for word in _DANGEROUS)
+
+
+def accept(exchange: Exchange, request: Request, variables: tuple[Pair, ...] = ()) -> Order:
+    """Check an Originate in Asterisk's order; `variables` are its user's own, set before the request's.
+
+    Raises Refused with Asterisk's message (case `originate_invalid`).
+    """
     channel, timeout, priority = request.get("Channel"), request.get("Timeout"), request.get("Priority")
     context, exten, application = request.get("Context"), request.get("Exten"), request.get("Application")
     if not channel:
@@ -101,7 +115,7 @@ def accept(exchange: Exchange, request: Request) -> Order:
         timeout=int(timeout or DEFAULT_TIMEOUT_MS) / 1000,
         caller=parse_callerid(request.get("CallerID")),
         account=request.get("Account"),
-        variables=tuple(_variables(request)),
+        variables=(*variables, *reversed(_variables(request))),
         channel_id=request.get("ChannelId"),
         other_id=request.get("OtherChannelId"),
         is_async=is_async,
@@ -109,7 +123,10 @@ def accept(exchange: Exchange, request: Request) -> Order:
 
 
 def _variables(request: Request) -> list[Pair]:
-    """Every `Variable:` header; one header may set several, parted by commas."""
+    """Every `Variable:` header in order; one header may set several, parted by commas.
+
+    Asterisk 22 sets them last to first (case `varset_odd`).
+    """
     parts = (part.partition("=") for header in request.all("Variable") for part in header.split(","))
     return [(name.strip(), value) for name, _, value in parts if name.strip()]
 
@@ -146,7 +163,7 @@ async def place(exchange: Exchange, order: Order) -> bool:
 
 def _create(exchange: Exchange, order: Order) -> Channel | None:
     """The channel of the call, dressed as the Originate says; None when there can be none."""
-    if any(exchange.is_live(one) for one in (order.channel_id, order.other_id) if one):
+    if any(exchange.is_taken(one) for one in (order.channel_id, order.other_id) if one):
         return None
     technology = order.technology.lower()
     if technology == "local":
@@ -155,8 +172,7 @@ def _create(exchange: Exchange, order: Order) -> Channel | None:
         ch = exchange.create_phone(order.target, uniqueid=order.channel_id)
     else:
         return None
-    ch.application, ch.data = "AppDial2", "(Outgoing Line)"
-    exchange.publish(events.newexten(ch))
+    exchange.execute(ch, "AppDial2", "(Outgoing Line)")
     for name, value in order.variables:
         exchange.set_variable(ch, name, value)
     exchange.set_account(ch, order.account)

@@ -80,8 +80,7 @@ async def run_application(exchange: Exchange, ch: Channel, application: str, dat
 async def _run_steps(exchange: Exchange, ch: Channel) -> None:
     ch.check()
     while (step := exchange.dialplan.step(ch.context, ch.exten, ch.priority)) is not None:
-        ch.application, ch.data = step
-        exchange.publish(events.newexten(ch))
+        exchange.execute(ch, *step)
         await _APPLICATIONS.get(step[0].lower(), _nothing)(exchange, ch, step[1])
         ch.check()
         ch.priority += 1
@@ -104,6 +103,8 @@ async def dial(
     if caller is not None:
         caller.watching = inbox
     exchange.publish(events.dial("DialBegin", caller, called, ("DialString", string)))
+    if caller is not None and not called.is_local:
+        _show_called(exchange, caller, called)
     try:
         async with asyncio.timeout(timeout / exchange.speed):
             return await _follow(exchange, called, caller, inbox, on_answer)
@@ -116,6 +117,13 @@ async def dial(
         called.inbox = None
         if caller is not None:
             caller.watching = None
+
+
+def _show_called(exchange: Exchange, caller: Channel, called: Channel) -> None:
+    """Show the caller whom it is connected to; through a Local channel that is the other half's caller id."""
+    exchange.set_connected(caller, called.caller)
+    if caller.peer is not None:
+        caller.peer.next_caller = called.caller
 
 
 async def _follow(
@@ -134,6 +142,8 @@ async def _follow(
             exchange.publish(events.dial("DialState", caller, called, ("DialStatus", "RINGING")))
             if caller is not None:
                 caller.signal(Signal.RINGING)
+        elif signal is Signal.PROGRESS:
+            exchange.publish(events.dial("DialState", caller, called, ("DialStatus", "PROGRESS")))
         elif signal is Signal.HANGUP:
             status = _STATUS_OF_CAUSE.get(called.cause, "NOANSWER")
             exchange.publish(events.dial("DialEnd", caller, called, ("DialStatus", status)))
@@ -163,6 +173,9 @@ async def _phone(exchange: Exchange, ch: Channel) -> None:
         await asyncio.sleep(max(0.0, moment - clock) / exchange.speed)
         clock = moment
 
+    if phone.progress is not None:
+        await until(phone.progress)
+        ch.signal(Signal.PROGRESS)
     if phone.ring is not None:
         await until(phone.ring)
         ch.signal(Signal.RINGING)
@@ -182,7 +195,7 @@ async def _phone(exchange: Exchange, ch: Channel) -> None:
 
 def start_local(exchange: Exchange, one: Channel, two: Channel) -> None:
     """Let the second half of a Local channel run its number, as the first is called."""
-    for name, value in one.variables.items():
+    for name, value in reversed(one.variables.items()):
         exchange.set_variable(two, name, value)
     two.account, old = one.account, two.account
     two.caller, two.connected = one.connected, one.caller
@@ -240,6 +253,20 @@ async def _hangup(exchange: Exchange, ch: Channel, data: str) -> None:
     raise HungUp
 
 
+async def _set(exchange: Exchange, ch: Channel, data: str) -> None:
+    """Set a variable; setting a function of the channel, such as CHANNEL(...), says nothing (case `varset_odd`)."""
+    name, _, value = data.partition("=")
+    if "(" not in name:
+        exchange.set_variable(ch, name, value)
+
+
+async def _user_event(exchange: Exchange, ch: Channel, data: str) -> None:
+    """`UserEvent(Name,Key: value,...)`: the last of equal keys is kept, what has no colon is not."""
+    name, *parts = data.split(",")
+    said = {key: value.strip() for key, colon, value in (part.partition(":") for part in parts) if colon}
+    exchange.publish(events.channel_user_event(ch, name, said))
+
+
 async def _milliwatt(exchange: Exchange, ch: Channel, data: str) -> None:
     await exchange.pause(ch, None)
 
@@ -273,8 +300,7 @@ def _create_leg(exchange: Exchange, ch: Channel, technology: str, string: str) -
         return None
     called.context, called.exten, called.priority = ch.context, ch.exten, 1
     called.caller, called.connected = Party(ch.exten, ch.connected.name), ch.caller
-    called.application, called.data = "AppDial", "(Outgoing Line)"
-    exchange.publish(events.newexten(called))
+    exchange.execute(called, "AppDial", "(Outgoing Line)")
     exchange.publish(events.new_callerid(called))
     if called.connected:
         exchange.publish(events.new_connected_line(called))
@@ -315,5 +341,7 @@ _APPLICATIONS = {
     "congestion": _congestion,
     "hangup": _hangup,
     "milliwatt": _milliwatt,
+    "set": _set,
+    "userevent": _user_event,
     "dial": _dial,
 }

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 from acqs_core.simulator import filters
 from acqs_core.simulator.events import Event
+from acqs_core.simulator.security import Origin
+from acqs_core.simulator.users import User
 from acqs_core.simulator.wire import Pair, Reader, Request, message
 
 if TYPE_CHECKING:
@@ -40,12 +42,11 @@ class Session(asyncio.Protocol):
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
-        self.user = ""
         self.mask = 0
+        self.read_mask = self.write_mask = 0
         self.filters: list[filters.EventFilter] = []
         self.challenge = ""
-        self.since = time.time()
-        self.addresses = ("", "")
+        self.origin = Origin(f"{id(self):#x}", ("", ""))
         self.gone = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._reader = Reader()
@@ -54,20 +55,29 @@ class Session(asyncio.Protocol):
         self._silent = False
         self._paused = False
         self._out: list[bytes] = []
+        self._hurry: asyncio.TimerHandle | None = None
 
     @property
-    def name(self) -> str:
-        """What Asterisk shows as SessionID."""
-        return f"{id(self):#x}"
+    def user(self) -> str:
+        """Who is logged in; empty until somebody is."""
+        return self.origin.account
+
+    def enter(self, name: str, user: User) -> None:
+        """Somebody has logged in."""
+        self.origin.account, self.origin.since = name, time.time()
+        self.read_mask, self.write_mask = user.read_mask, user.write_mask
+        self.filters = user.filters()
+        self._stop_hurrying()
 
     # The connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.addresses = tuple(
-            f"{where[0]}/{where[1]}" for where in map(transport.get_extra_info, ("sockname", "peername"))
-        )  # type: ignore[assignment]
+        local, remote = map(transport.get_extra_info, ("sockname", "peername"))
+        self.origin.addresses = f"{local[0]}/{local[1]}", f"{remote[0]}/{remote[1]}"
         if self.simulator.admit(self):
+            loop = asyncio.get_running_loop()
+            self._hurry = loop.call_later(self.simulator.auth_timeout, self.close)
             self.write(f"Asterisk Call Manager/{self.simulator.version}\r\n".encode())
         else:
             self._transport.close()
@@ -75,9 +85,14 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._out.clear()
+        self._stop_hurrying()
         self.simulator.forget(self)
         if not self.gone.done():
             self.gone.set_result(None)
+
+    def _stop_hurrying(self) -> None:
+        if self._hurry is not None:
+            self._hurry.cancel()
 
     def data_received(self, data: bytes) -> None:
         for request in self._reader.feed(data):
@@ -141,9 +156,14 @@ class Session(asyncio.Protocol):
         end = (("EventList", "Complete"), ("ListItems", str(len(found))), *rest)
         self.write(message(("Event", complete), request.get("ActionID"), end))
 
-    def deliver(self, event: Event) -> None:
-        """Send an event if mask and filters let it through."""
-        if event.bit & self.mask and (not self.filters or filters.passes(self.filters, event.name, event.text)):
+    def deliver(self, event: Event, *, filtered: bool = True) -> None:
+        """Send an event if the user's rights, the mask and the filters let it through.
+
+        The FullyBooted that a login brings passes every filter (seen on 22.10.1).
+        """
+        if not event.bit & self.mask & self.read_mask:
+            return
+        if not filtered or not self.filters or filters.passes(self.filters, event.name, event.text):
             self.write(event.wire)
 
     def write(self, data: bytes) -> None:

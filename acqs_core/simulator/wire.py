@@ -101,3 +101,14 @@ def message(first: Pair, action_id: str, rest: Iterable[Pair]) -> bytes:
 def encode(text: str) -> bytes:
     """Text to bytes, giving back the bytes that were not UTF-8 when they came."""
     return text.encode("utf-8", "surrogateescape")
+
+
+_ESCAPES = str.maketrans({
+    "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+    "\\": "\\\\", "'": "\\'", '"': '\\"', "?": "\\?",
+})  # fmt: skip
+
+
+def escape(text: str) -> str:
+    """Text as Asterisk writes names and values of variables in events (cases `callerid_odd`, `varset_odd`)."""
+    return text.translate(_ESCAPES)

@@ -178,7 +178,8 @@ async def test_a_shutdown_is_announced_and_a_restarted_one_takes_connections_aga
     await client.until(Event="OriginateResponse")
     await simulator.shutdown(restart=True)
     messages = await client.until(Event="Shutdown")
-    assert not any(message.get("Event") == "Hangup" for message in messages)
+    assert sum(message.get("Event") == "Hangup" for message in messages) == 2
+    assert messages[-1]["Restart"] == "True"
     assert await client.end() == b""
     assert not simulator.active_channels
     await log_in(simulator)
