@@ -1,7 +1,9 @@
 """Ending a row that will not be sent: its outcome and DEAD, together.
 
 A producer that sees DEAD finds the outcome, and an outcome never stands beside a row that went on after all: MariaDB
-and MySQL change both tables in one statement, SQLite in one local transaction.
+and MySQL change both tables in one statement, SQLite in one local transaction. Only where the server forbids such a
+statement (MyISAM on a MySQL that keeps engines apart) does the outcome follow the row in a statement of its own, and a
+crash just between them leaves a DEAD row whose outcome is open.
 """
 
 from __future__ import annotations
@@ -50,8 +52,12 @@ class Endings(Settlements):
         if self._db.dialect == "sqlite":
             return self._db.run(lambda connection: self._end_in_transaction(connection, values, guard))
         self._db.run(lambda connection: connection.execute(self._open_outcome, values).rowcount)
-        both = statement(self._end_both + guard)
-        return bool(self._db.run(lambda connection: connection.execute(both, values).rowcount))
+        together = self._db.layout.joins_sidecars
+        ending = statement((self._end_both if together else self._end_row) + guard)
+        ended = bool(self._db.run(lambda connection: connection.execute(ending, values).rowcount))
+        if ended and not together:
+            self._db.run(lambda connection: connection.execute(self._end_outcome, values).rowcount)
+        return ended
 
     def _end_in_transaction(self, connection: Connection, values: Mapping[str, object], guard: str) -> bool:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -56,6 +56,9 @@ class Layout:
     """Whether `by_status` gives rows in man_id order (InnoDB appends the key; elsewhere man_id is its third part)."""
     by_callerid: str | None
     by_uniqueid: str | None
+    joins_sidecars: bool
+    """Whether one statement may change this table and our InnoDB sidecars. MySQL with enforce_gtid_consistency (on by
+    default in 9.7) refuses that, error 1785, for a table that has no transactions."""
 
     def fit(self, column: str, value: str) -> str:
         """As much of `value` as this column holds."""
@@ -67,7 +70,7 @@ def read(connection: Connection, words: Dialect) -> Layout:
     if words.name == "sqlite":
         columns = {name: Column() for name in _sqlite_columns(connection)}
         _require(columns)
-        return Layout("SQLite", columns, "serverstat", True, "callerid", "uniqueid")
+        return Layout("SQLite", columns, "serverstat", True, "callerid", "uniqueid", True)
     engine = connection.execute(sa.text(
         "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :t"
     ), {"t": TABLE}).scalar()  # fmt: skip
@@ -86,7 +89,13 @@ def read(connection: Connection, words: Dialect) -> Layout:
     return Layout(
         str(engine), columns, ordered or plain, in_order,
         _beginning(indexes, ("callerid",)), _beginning(indexes, ("uniqueid",)),
+        engine == "InnoDB" or not _keeps_engines_apart(connection),
     )  # fmt: skip
+
+
+def _keeps_engines_apart(connection: Connection) -> bool:
+    enforced = connection.execute(sa.text("SHOW GLOBAL VARIABLES LIKE 'enforce_gtid_consistency'")).all()
+    return any(value == "ON" for _, value in enforced)  # MariaDB has no such variable
 
 
 def _sqlite_columns(connection: Connection) -> list[str]:

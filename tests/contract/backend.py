@@ -17,7 +17,7 @@ from acqs_core.queue.database import Database
 from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Grant
-from tests.lab.mariadb import MariaDB
+from tests.lab.database import DatabaseServer
 
 SERVER_IP = "10.0.0.1"
 OTHER_IP = "10.0.0.2"
@@ -29,7 +29,7 @@ class Backend:
 
     kind: str
     url: str
-    server: MariaDB | None = None
+    server: DatabaseServer | None = None
     _apart: list[Database] = dataclasses.field(default_factory=list)
 
     @property

@@ -1,4 +1,5 @@
-"""Fixtures of the contract suite: the same promises on SQLite, InnoDB at both usual isolation levels, and MyISAM."""
+"""Fixtures of the contract suite: the same promises on SQLite, and on InnoDB at both usual isolation levels and MyISAM
+of MariaDB and, when it is asked for, of MySQL."""
 
 from __future__ import annotations
 
@@ -15,33 +16,54 @@ from acqs_core.queue.database import Database
 from acqs_core.queue.store import Store
 from acqs_core.queue.tables import metadata
 from tests.contract.backend import SERVER_IP, Backend
-from tests.lab.fixtures import obtain
+from tests.lab.database import DatabaseServer
+from tests.lab.fixtures import asked_for, obtain
 from tests.lab.mariadb import MariaDB
+from tests.lab.mysql import MySQL
 from tests.vicidial import VICIDIAL_MANAGER
 
-MARIADB_KINDS = ("innodb-rr", "innodb-rc", "myisam")
-KINDS = ("sqlite", *MARIADB_KINDS)
+SERVERS: dict[str, type[MariaDB | MySQL]] = {"mariadb": MariaDB} | ({"mysql": MySQL} if asked_for("mysql") else {})
+KINDS = ("sqlite", *(f"{server}-{kind}" for server in SERVERS for kind in ("innodb-rr", "innodb-rc", "myisam")))
 _ISOLATION = {"innodb-rc": "READ COMMITTED"}
 
 _numbers = itertools.count(1)
 
 
-def _server() -> MariaDB:
-    server = MariaDB()
+def _started(name: str) -> DatabaseServer:
+    server = SERVERS[name]()
     server.start()
     return server
 
 
+class Servers:
+    """The servers of this suite alone, each started when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, DatabaseServer] = {}
+
+    def get(self, name: str) -> DatabaseServer:
+        if name not in self.made:
+            self.made[name] = obtain(name, lambda: _started(name))
+        return self.made[name]
+
+
 @pytest.fixture(scope="session")
-def own_server(mariadb_server: MariaDB) -> Iterator[MariaDB]:
-    """A MariaDB for this suite alone: its isolation level is changed, it is frozen and restarted."""
-    server = obtain("mariadb", _server)
-    yield server
-    server.dispose()
+def servers() -> Iterator[Servers]:
+    """Servers whose isolation level may be changed, and that may be frozen and restarted."""
+    servers = Servers()
+    yield servers
+    for server in servers.made.values():
+        server.dispose()
 
 
-def make(kind: str, server: MariaDB) -> Backend:
-    """A fresh database of this kind."""
+@pytest.fixture(scope="session", params=SERVERS)
+def own_server(request: pytest.FixtureRequest, servers: Servers) -> DatabaseServer:
+    """Each of them in turn."""
+    return servers.get(request.param)
+
+
+def make(kind: str, server: DatabaseServer) -> Backend:
+    """A fresh database of this kind: innodb-rr, innodb-rc or myisam."""
     charset = "latin1" if kind == "myisam" else "utf8mb4"
     name = f"contract_{next(_numbers)}"
     server.client(
@@ -54,7 +76,7 @@ def make(kind: str, server: MariaDB) -> Backend:
 
 @pytest.fixture(scope="session")
 def standing() -> Iterator[dict[str, Backend]]:
-    """The MariaDB databases made so far, by kind: emptying one takes a tenth of the time of making it."""
+    """The databases made so far on a server, by kind: emptying one takes a tenth of the time of making it."""
     made: dict[str, Backend] = {}
     yield made
     for one in made.values():
@@ -70,7 +92,9 @@ def _empty(made: Backend) -> None:
 
 
 @pytest.fixture(params=KINDS)
-def backend(request: pytest.FixtureRequest, tmp_path: Path, standing: dict[str, Backend]) -> Iterator[Backend]:
+def backend(
+    request: pytest.FixtureRequest, tmp_path: Path, servers: Servers, standing: dict[str, Backend]
+) -> Iterator[Backend]:
     """Every database in turn, its tables empty."""
     kind: str = request.param
     if kind == "sqlite":
@@ -80,7 +104,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, standing: dict[str, 
         made.close()
         return
     if kind not in standing:
-        standing[kind] = make(kind, request.getfixturevalue("own_server"))
+        server, _, table = kind.partition("-")
+        standing[kind] = make(table, servers.get(server))
         schema.init(standing[kind].db)
     made = standing[kind]
     try:
@@ -92,8 +117,8 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path, standing: dict[str, 
 
 
 @pytest.fixture
-def mariadb(request: pytest.FixtureRequest, own_server: MariaDB) -> Iterator[Backend]:
-    """One MariaDB database of the kind asked for by indirect parametrisation; InnoDB otherwise."""
+def served(request: pytest.FixtureRequest, own_server: DatabaseServer) -> Iterator[Backend]:
+    """A database on each server, of the kind asked for by indirect parametrisation; InnoDB otherwise."""
     made = make(getattr(request, "param", "innodb-rr"), own_server)
     schema.init(made.db)
     yield made

@@ -43,18 +43,18 @@ def test_a_secret_is_in_no_representation() -> None:
     assert "hunter2" not in str(away.value)
 
 
-def test_every_connection_is_strict_in_autocommit_and_waits_less_than_it_reads(mariadb: Backend) -> None:
-    (settings,) = mariadb.db.records(sa.text(
+def test_every_connection_is_strict_in_autocommit_and_waits_less_than_it_reads(served: Backend) -> None:
+    (settings,) = served.db.records(sa.text(
         "SELECT @@autocommit, @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@sql_mode, @@character_set_connection"
     ), {})  # fmt: skip
     assert settings == (1, 1, 1, "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", "utf8mb4")
 
 
-def test_a_call_is_one_statement_without_commit_or_rollback(mariadb: Backend) -> None:
-    store, token = mariadb.store(), mariadb.grant().token
+def test_a_call_is_one_statement_without_commit_or_rollback(served: Backend) -> None:
+    store, token = served.store(), served.grant().token
     man_ids = store.insert_many([hangup() for _ in range(20)])
     store.claim(token, 20)
-    with mariadb.connection() as watcher:
+    with served.connection() as watcher:
         seen = _commands(watcher)
         for man_id in man_ids:
             assert store.mark_sent(man_id, token)
@@ -71,11 +71,11 @@ def _commands(watcher: Any) -> dict[str, int]:
         return {str(name): int(value) for name, value in cursor.fetchall()}
 
 
-def test_a_deadlock_is_retried_whole_until_the_statement_has_its_effect(mariadb: Backend) -> None:
-    store, token = mariadb.store(), mariadb.grant().token
+def test_a_deadlock_is_retried_whole_until_the_statement_has_its_effect(served: Backend) -> None:
+    store, token = served.store(), served.grant().token
     low, high = sent(store, token, originate()), sent(store, token, originate())
-    before = _deadlocks(mariadb)
-    with mariadb.connection() as other, other.cursor() as cursor:
+    before = _deadlocks(served)
+    with served.connection() as other, other.cursor() as cursor:
         # The other holds `high` and then wants `low`; our batch holds `low` and wants `high`.
         cursor.execute("BEGIN")
         cursor.execute("UPDATE vicidial_manager SET callerid = 'held' WHERE man_id > %s", (low,))
@@ -84,16 +84,21 @@ def test_a_deadlock_is_retried_whole_until_the_statement_has_its_effect(mariadb:
         batch = [Transition(low, Status.DEAD), Transition(high, Status.DEAD)]
         thread = threading.Thread(target=store.apply, args=(batch,))
         thread.start()
-        _wait_for_a_lock_wait(mariadb)
+        _wait_for_a_lock_wait(served)
         cursor.execute("UPDATE vicidial_manager SET callerid = 'held' WHERE man_id = %s", (low,))
         cursor.execute("COMMIT")
         thread.join()
-    assert _deadlocks(mariadb) == before + 1
+    assert _deadlocks(served) == before + 1
     assert [(row.status, row.callerid) for row in store.by_ids([low, high])] == [(Status.DEAD, "held")] * 2
 
 
 def _deadlocks(backend: Backend) -> int:
-    return int(backend.sql("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[0][1])
+    assert backend.server is not None
+    counted = {
+        "MariaDB": "SELECT variable_value FROM information_schema.global_status WHERE variable_name='Innodb_deadlocks'",
+        "MySQL": "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'",
+    }
+    return int(backend.server.client(counted[backend.server.PRODUCT]))
 
 
 def _wait_for_a_lock_wait(backend: Backend) -> None:
@@ -105,21 +110,21 @@ def _wait_for_a_lock_wait(backend: Backend) -> None:
     raise AssertionError("nobody waits for a lock")
 
 
-def test_a_lock_wait_is_retried_and_then_the_queue_is_unavailable(mariadb: Backend) -> None:
-    store, token = mariadb.store(), mariadb.grant().token
+def test_a_lock_wait_is_retried_and_then_the_queue_is_unavailable(served: Backend) -> None:
+    store, token = served.store(), served.grant().token
     man_id = store.insert(hangup())
     store.claim(token, 1)
-    with mariadb.connection() as other, other.cursor() as cursor:
+    with served.connection() as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM vicidial_manager WHERE man_id = %s FOR UPDATE", (man_id,))
         with pytest.raises(QueueUnavailable, match="still locked by others after 2 tries"):
             store.mark_sent(man_id, token)
         cursor.execute("ROLLBACK")
-    assert mariadb.status(man_id) == "QUEUE"
+    assert served.status(man_id) == "QUEUE"
     assert store.mark_sent(man_id, token)
 
 
-def test_what_the_database_refuses_is_not_retried_and_says_why(mariadb: Backend) -> None:
+def test_what_the_database_refuses_is_not_retried_and_says_why(served: Backend) -> None:
     tries = []
 
     def work(connection: sa.Connection) -> None:
@@ -127,37 +132,37 @@ def test_what_the_database_refuses_is_not_retried_and_says_why(mariadb: Backend)
         connection.execute(sa.text("SELECT nonsense FRAM nothing"))
 
     with pytest.raises(QueueError, match="SQL syntax") as refused:
-        mariadb.db.run(work)
+        served.db.run(work)
     assert not isinstance(refused.value, QueueUnavailable)
     assert len(tries) == 1
 
 
-def test_a_killed_connection_is_unavailable_once_and_the_next_call_works(mariadb: Backend) -> None:
-    assert mariadb.server is not None
-    store = mariadb.store()
+def test_a_killed_connection_is_unavailable_once_and_the_next_call_works(served: Backend) -> None:
+    assert served.server is not None
+    store = served.store()
     store.insert(hangup())
     running = threading.Event()
 
     def work(connection: sa.Connection) -> None:
         number = connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar()
         running.set()
-        assert mariadb.server is not None
-        mariadb.server.client(f"KILL {number}")
+        assert served.server is not None
+        served.server.client(f"KILL {number}")
         connection.execute(sa.text("SELECT 1"))
 
     with pytest.raises(QueueUnavailable, match="not known"):
-        mariadb.db.run(work)
+        served.db.run(work)
     assert running.is_set()
     assert store.counts()[Status.NEW] == 1
 
 
-def test_a_restart_in_mid_statement_is_unavailable_and_the_next_call_works(mariadb: Backend) -> None:
-    server = mariadb.server
+def test_a_restart_in_mid_statement_is_unavailable_and_the_next_call_works(served: Backend) -> None:
+    server = served.server
     assert server is not None
-    store, token = mariadb.store(), mariadb.grant().token
+    store, token = served.store(), served.grant().token
     man_id = store.insert(hangup())
     store.claim(token, 1)
-    with mariadb.connection() as other, other.cursor() as cursor:
+    with served.connection() as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM vicidial_manager WHERE man_id = %s FOR UPDATE", (man_id,))
         failures: list[BaseException] = []
@@ -170,25 +175,25 @@ def test_a_restart_in_mid_statement_is_unavailable_and_the_next_call_works(maria
 
         thread = threading.Thread(target=mark)
         thread.start()
-        _wait_for_a_lock_wait(mariadb)
+        _wait_for_a_lock_wait(served)
         server.kill()
         thread.join()
         assert [type(error) for error in failures] == [QueueUnavailable]
         with pytest.raises(QueueUnavailable):
             store.counts()
         server.start()
-    assert mariadb.status(man_id) == "QUEUE"
+    assert served.status(man_id) == "QUEUE"
     assert store.mark_sent(man_id, token)
     assert store.counts()[Status.SENT] == 1
 
 
-def test_a_statement_whose_reply_was_lost_has_no_effect_after_the_next_call(mariadb: Backend) -> None:
+def test_a_statement_whose_reply_was_lost_has_no_effect_after_the_next_call(served: Backend) -> None:
     """The server is stopped with our SENT → NEW in its buffer; when it wakes the row must not go back again."""
-    server = mariadb.server
+    server = served.server
     assert server is not None
-    store, token = mariadb.store(), mariadb.grant().token
+    store, token = served.store(), served.grant().token
     man_id = sent(store, token, hangup())
-    with mariadb.connection() as holder, holder.cursor() as cursor:
+    with served.connection() as holder, holder.cursor() as cursor:
         # Held, the statement is certainly not over when the server wakes.
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM acqs_lease FOR UPDATE")
@@ -199,12 +204,12 @@ def test_a_statement_whose_reply_was_lost_has_no_effect_after_the_next_call(mari
         finally:
             server.thaw()
         store.counts()
-        ours = mariadb.sql(
+        ours = served.sql(
             "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE vicidial_manager SET%'"
         )
         cursor.execute("ROLLBACK")
     assert ours == [(0,)]
-    assert mariadb.status(man_id) == "SENT"
+    assert served.status(man_id) == "SENT"
 
 
 def test_a_sqlite_file_serves_several_pools_at_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from acqs_core.queue.database import Database
 from acqs_core.queue.store import Store
 from tests.contract.backend import SERVER_IP, Backend
 from tests.contract.conftest import make
-from tests.lab.mariadb import MariaDB
+from tests.lab.database import DatabaseServer
 
 MILLION = 1_000_000
 NEW = MILLION // 20
@@ -62,7 +62,7 @@ class Counted:
 
 
 @pytest.fixture(scope="module", params=["innodb-rr", "myisam"])
-def million(request: pytest.FixtureRequest, own_server: MariaDB) -> Iterator[Backend]:
+def million(request: pytest.FixtureRequest, own_server: DatabaseServer) -> Iterator[Backend]:
     """A table of a million rows: our own, and VICIdial's with VICIdial's indexes on MyISAM."""
     backend = make(request.param, own_server)
     database = backend.url.rpartition("/")[2]

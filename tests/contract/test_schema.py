@@ -18,14 +18,14 @@ from acqs_core.queue.store import Store
 from acqs_core.queue.tables import metadata
 from acqs_core.queue.types import Finding, OutcomeRecord, Transition
 from tests.contract.backend import SERVER_IP, Backend, hangup
-from tests.lab.mariadb import STRICT, MariaDB
+from tests.lab.database import DatabaseServer
 
 ALL = ["acqs_control", "acqs_journal", "acqs_lease", "acqs_outcome", "vicidial_manager"]
 GRANTS = Path(schema.__file__).parents[2] / "sql" / "grants.sql"
 
 
 @pytest.fixture
-def empty(own_server: MariaDB) -> Iterator[Database]:
+def empty(own_server: DatabaseServer) -> Iterator[Database]:
     database = Database(own_server.url(own_server.fresh_database()))
     yield database
     database.dispose()
@@ -43,7 +43,7 @@ def test_init_makes_all_tables_once(empty: Database, tmp_path: Path) -> None:
     empty.dispose()
 
 
-def test_init_leaves_a_table_that_is_there_as_it_is(own_server: MariaDB, empty: Database) -> None:
+def test_init_leaves_a_table_that_is_there_as_it_is(own_server: DatabaseServer, empty: Database) -> None:
     empty.run(lambda connection: connection.execute(sa.text("CREATE TABLE acqs_control (mine INT)")).close())
     assert sorted(schema.init(empty)) == [name for name in ALL if name != "acqs_control"]
     errors = found(empty, "error")
@@ -51,7 +51,7 @@ def test_init_leaves_a_table_that_is_there_as_it_is(own_server: MariaDB, empty: 
     assert "paused" in errors["acqs_control"].says
 
 
-def test_the_client_takes_schema_sql_as_it_is_and_grants_after_it(own_server: MariaDB) -> None:
+def test_the_client_takes_schema_sql_as_it_is_and_grants_after_it(own_server: DatabaseServer) -> None:
     name = own_server.fresh_database()
     text = (GRANTS.parent / "schema.sql").read_text()
     own_server.client(text, database=name)
@@ -62,8 +62,8 @@ def test_the_client_takes_schema_sql_as_it_is_and_grants_after_it(own_server: Ma
     own_server.client("DROP USER 'acqs_producer'@'127.0.0.1'")
 
 
-def test_schema_sql_and_the_tables_of_sqlite_are_equal(mariadb: Backend) -> None:
-    inspector = mariadb.db.run(lambda connection: _reflected(connection))
+def test_schema_sql_and_the_tables_of_sqlite_are_equal(served: Backend) -> None:
+    inspector = served.db.run(lambda connection: _reflected(connection))
     for name, table in metadata.tables.items():
         columns, indexes, key = inspector[name]
         assert [(c.name, c.nullable) for c in table.columns] == [(c["name"], c["nullable"]) for c in columns], name
@@ -105,8 +105,8 @@ def test_a_missing_table_is_named_with_the_mend_and_found_once_it_is_made(empty:
     assert store.claim(1, 1) == []
 
 
-def test_check_finds_nothing_wrong_with_our_own_schema(mariadb: Backend) -> None:
-    findings = schema.check(mariadb.db, SERVER_IP)
+def test_check_finds_nothing_wrong_with_our_own_schema(served: Backend) -> None:
+    findings = schema.check(served.db, SERVER_IP)
     assert [f for f in findings if f.level == "error"] == []
     assert {f.subject for f in findings if f.level == "ok"} >= {
         "server",
@@ -117,31 +117,31 @@ def test_check_finds_nothing_wrong_with_our_own_schema(mariadb: Backend) -> None
     }
 
 
-@pytest.mark.parametrize("mariadb", ["myisam"], indirect=True)
-def test_check_says_what_vicidials_own_table_means(mariadb: Backend) -> None:
-    warnings = found(mariadb.db, "warning")
+@pytest.mark.parametrize("served", ["myisam"], indirect=True)
+def test_check_says_what_vicidials_own_table_means(served: Backend) -> None:
+    warnings = found(served.db, "warning")
     assert "power cut" in warnings["durability"].says
     assert "acqs_claim" in warnings["index"].mend
-    assert found(mariadb.db, "error") == {}
-    mariadb.sql(warnings["index"].mend)
-    mended = Database(mariadb.url)
+    assert found(served.db, "error") == {}
+    served.sql(warnings["index"].mend)
+    mended = Database(served.url)
     assert "index" not in found(mended, "warning"), "the mend that is named must mend it"
     assert mended.layout.in_order
     mended.dispose()
 
 
-def test_check_explains_why_producers_fail_on_a_strict_server(mariadb: Backend, own_server: MariaDB) -> None:
+def test_check_explains_why_producers_fail_on_a_strict_server(served: Backend, own_server: DatabaseServer) -> None:
     positional = (
         f"INSERT INTO vicidial_manager VALUES('','',NOW(),'NEW','N','','','Hangup',''{', ' + repr('')}"
         + ",''" * 9
         + ")"
     )
-    own_server.client(positional, database=mariadb.db.shown.rpartition("/")[2])
-    own_server.client(f"SET GLOBAL sql_mode = '{STRICT}'")
+    own_server.client(positional, database=served.db.shown.rpartition("/")[2])
+    own_server.client("SET GLOBAL sql_mode = DEFAULT")
     try:
         with pytest.raises(subprocess.CalledProcessError) as refused:
-            own_server.client(positional, database=mariadb.db.shown.rpartition("/")[2])
-        warning = found(mariadb.db, "warning")["sql_mode"]
+            own_server.client(positional, database=served.db.shown.rpartition("/")[2])
+        warning = found(served.db, "warning")["sql_mode"]
     finally:
         own_server.client("SET GLOBAL sql_mode = ''")
     assert "1366" in str(refused.value.stderr)
@@ -150,9 +150,9 @@ def test_check_explains_why_producers_fail_on_a_strict_server(mariadb: Backend, 
 
 
 def test_check_names_rights_columns_indexes_and_a_server_ip_that_are_wrong(
-    mariadb: Backend, own_server: MariaDB
+    served: Backend, own_server: DatabaseServer
 ) -> None:
-    name = mariadb.db.shown.rpartition("/")[2]
+    name = served.db.shown.rpartition("/")[2]
     for statement in (
         "ALTER TABLE vicidial_manager ADD COLUMN extra INT",
         "ALTER TABLE vicidial_manager DROP KEY serverstat",
@@ -160,8 +160,8 @@ def test_check_names_rights_columns_indexes_and_a_server_ip_that_are_wrong(
         "ALTER TABLE acqs_lease ENGINE=MyISAM",
         "ALTER TABLE acqs_journal DROP COLUMN detail",
     ):
-        mariadb.sql(statement)
-    findings = schema.check(mariadb.db, "a.name.longer.than.any.server_ip.of.this.table")
+        served.sql(statement)
+    findings = schema.check(served.db, "a.name.longer.than.any.server_ip.of.this.table")
     errors = {(f.subject, f.says.split(":")[0]) for f in findings if f.level == "error"}
     assert errors == {
         ("vicidial_manager", "has extra besides"),
@@ -174,8 +174,8 @@ def test_check_names_rights_columns_indexes_and_a_server_ip_that_are_wrong(
             "'a.name.longer.than.any.server_ip.of.this.table' is wider than the column, no row can have it",
         ),
     }
-    mariadb.sql("ALTER TABLE vicidial_manager MODIFY COLUMN extra INT INVISIBLE")
-    assert "vicidial_manager" not in found(mariadb.db, "error")
+    served.sql("ALTER TABLE vicidial_manager MODIFY COLUMN extra INT INVISIBLE")
+    assert "vicidial_manager" not in found(served.db, "error")
     own_server.create_user("reader", f"GRANT SELECT ON {name}.* TO 'reader'@'127.0.0.1'")
     lacking = Database(own_server.url(name, user="reader"))
     says = [f.says for f in schema.check(lacking, SERVER_IP) if f.subject == "rights"]
@@ -185,8 +185,8 @@ def test_check_names_rights_columns_indexes_and_a_server_ip_that_are_wrong(
     lacking.dispose()
 
 
-def test_grants_sql_gives_exactly_what_the_store_needs(mariadb: Backend, own_server: MariaDB) -> None:
-    name = mariadb.db.shown.rpartition("/")[2]
+def test_grants_sql_gives_exactly_what_the_store_needs(served: Backend, own_server: DatabaseServer) -> None:
+    name = served.db.shown.rpartition("/")[2]
     grants = re.findall(r"^GRANT .* TO 'acqs'.*;$", GRANTS.read_text(), re.MULTILINE)
     own_server.create_user("least", f"USE {name};" + "".join(grant.replace("'acqs'", "'least'") for grant in grants))
     db = Database(own_server.url(name, user="least"))
@@ -203,18 +203,18 @@ def test_grants_sql_gives_exactly_what_the_store_needs(mariadb: Backend, own_ser
     store.pause(actor="ann", reason="")
     store.retry(second, actor="ann")
     assert store.dead_callerids(["V1"]) == set()
-    mariadb.sql("UPDATE vicidial_manager SET entry_date = '2026-01-01'")
-    mariadb.sql("UPDATE acqs_outcome SET ended_at = '2026-01-01'")
+    served.sql("UPDATE vicidial_manager SET entry_date = '2026-01-01'")
+    served.sql("UPDATE acqs_outcome SET ended_at = '2026-01-01'")
     assert sum(store.purge(1.0)) == 2
     Leases(db).release(grant)
     db.dispose()
 
 
-def test_check_tells_durability_from_the_servers_own_setting(mariadb: Backend, own_server: MariaDB) -> None:
+def test_check_tells_durability_from_the_servers_own_setting(served: Backend, own_server: DatabaseServer) -> None:
     own_server.client("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
-    assert "innodb_flush_log_at_trx_commit is 2" in found(mariadb.db, "warning")["durability"].says
+    assert "innodb_flush_log_at_trx_commit is 2" in found(served.db, "warning")["durability"].says
     own_server.client("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
-    assert "durability" in found(mariadb.db, "ok")
+    assert "durability" in found(served.db, "ok")
 
 
 def test_check_of_a_database_that_is_not_there_is_a_finding_without_the_secret() -> None:
@@ -223,5 +223,5 @@ def test_check_of_a_database_that_is_not_there_is_a_finding_without_the_secret()
     assert "hunter2" not in finding.says
 
 
-def test_the_tested_columns_are_vicidials(mariadb: Backend) -> None:
+def test_the_tested_columns_are_vicidials(served: Backend) -> None:
     assert tuple(column.name for column in metadata.tables["vicidial_manager"].columns) == check.COLUMNS

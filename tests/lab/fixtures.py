@@ -1,7 +1,8 @@
 """The lab as pytest fixtures: a test names the real part it needs and gets it running, or is skipped with the reason.
 
 In `ACQS_REQUIRE` (e.g. `mariadb,asterisk`, for CI) stand the parts that must be there: without them a test fails
-instead of being skipped, so that a green run cannot be one that tested nothing.
+instead of being skipped, so that a green run cannot be one that tested nothing. What takes too long for every day is
+tested with `ACQS_ALL=1` only (`make test-all`), or when ACQS_REQUIRE names it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import TypeVar
 
 import pytest
 
-from tests.lab import chroot, debian, mariadb
+from tests.lab import chroot, debian, mariadb, mysql
 from tests.lab.asterisk import Asterisk
 from tests.lab.errors import LabUnavailable
 from tests.lab.mariadb import MariaDB
+from tests.lab.mysql import MySQL
 from tests.lab.session import Lab
 from tests.lab.sipp import Phones
 
@@ -30,10 +32,18 @@ def obtain(name: str, make: Callable[[], Part]) -> Part:
     try:
         return make()
     except LabUnavailable as reason:
-        required = os.environ.get("ACQS_REQUIRE", "").replace(",", " ").split()
-        if name in required:
+        if name in _required():
             pytest.fail(f"{name} is required by ACQS_REQUIRE: {reason}", pytrace=False)
         pytest.skip(f"no {name} here: {reason}")
+
+
+def asked_for(name: str) -> bool:
+    """Whether this run is to test a part that is left out of the quick one, such as `mysql`."""
+    return os.environ.get("ACQS_ALL") == "1" or name in _required()
+
+
+def _required() -> list[str]:
+    return os.environ.get("ACQS_REQUIRE", "").replace(",", " ").split()
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +61,14 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
 def mariadb_server(lab: Lab) -> MariaDB:
     """A running MariaDB in VICIdial's non-strict mode. Use `fresh_database()` for a database of one's own."""
     return obtain("mariadb", lab.mariadb)
+
+
+@pytest.fixture(scope="session")
+def mysql_server(lab: Lab) -> MySQL:
+    """A running MySQL 9 in the same non-strict mode. Part `mysql` of ACQS_REQUIRE."""
+    if not asked_for("mysql"):
+        pytest.skip("MySQL is tested by `make test-all`")
+    return obtain("mysql", lab.mysql)
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +107,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "mariadb_server": lambda: debian.install(mariadb.NEEDED),
         "asterisk": chroot.prepare,
         "asterisk_16": lambda: chroot.prepare(suite="bullseye"),
+        **dict.fromkeys(("mysql_server", "own_server") if asked_for("mysql") else (), mysql.prepare),
         "phones": lambda: debian.install(["sipp"]),
     }
     capture = session.config.pluginmanager.getplugin("capturemanager")

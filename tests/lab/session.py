@@ -5,11 +5,12 @@ from __future__ import annotations
 from tests.lab.asterisk import Asterisk
 from tests.lab.errors import LabUnavailable
 from tests.lab.mariadb import MariaDB
+from tests.lab.mysql import MySQL
 from tests.lab.sipp import Phones
 
 
 class Lab:
-    """One MariaDB, one Asterisk of each Debian release asked for, and the phones they share, lazily.
+    """One MariaDB, one MySQL, one Asterisk of each Debian release asked for, and the phones they share, lazily.
 
     `detached` leaves all of them running when this process ends.
 
@@ -19,6 +20,7 @@ class Lab:
     def __init__(self, *, detached: bool = False) -> None:
         self._detached = detached
         self._mariadb: MariaDB | None = None
+        self._mysql: MySQL | None = None
         self._phones: Phones | None = None
         self._asterisks: dict[str, Asterisk] = {}
 
@@ -29,6 +31,14 @@ class Lab:
         if not self._mariadb.server.running:
             self._mariadb.start()
         return self._mariadb
+
+    def mysql(self) -> MySQL:
+        """The other database server, running."""
+        if self._mysql is None:
+            self._mysql = MySQL(detached=self._detached)
+        if not self._mysql.server.running:
+            self._mysql.start()
+        return self._mysql
 
     def phones(self) -> Phones:
         """The SIP phones, running."""
@@ -53,18 +63,18 @@ class Lab:
     def versions(self) -> list[str]:
         """Name and version of the parts made so far, for the report of a run."""
         said = [f"Asterisk {asterisk.version}" for asterisk in self._asterisks.values()]
-        if self._mariadb is not None:
-            said.append(f"MariaDB {self._mariadb.version}")
+        databases = (self._mariadb, self._mysql)
+        said += [f"{database.PRODUCT} {database.version}" for database in databases if database is not None]
         if self._phones is not None:
             said.append(f"SIPp {self._phones.version}")
         return said
 
     def dispose(self) -> None:
         """End every part and remove what it left."""
-        for part in (self._phones, *self._asterisks.values(), self._mariadb):
+        for part in (self._phones, *self._asterisks.values(), self._mariadb, self._mysql):
             if part is not None:
                 part.dispose()
-        self._mariadb = self._phones = None
+        self._mariadb = self._mysql = self._phones = None
         self._asterisks = {}
 
     def _made_phones(self) -> Phones:
