@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo test lint bench lab-up lab-down clean
+.PHONY: help setup demo dist test lint bench lab-up lab-down clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Send 20 actions through SQLite and a simulated Asterisk
 	@if [ -t 1 ]; then $(BIN)/acqs-core demo --actions 20; else $(BIN)/acqs-core demo --actions 20 --json; fi
+
+dist: $(READY) ## A wheel in dist/, to be installed with pip anywhere
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist . >&2
+	@ls dist/acqs-*.whl
 
 lint: $(READY) ## Formatting, lint, types, import rules
 	@$(BIN)/ruff format --quiet --check . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-cache >&2
