@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
 import logging
 import os
 import secrets
@@ -20,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
 from acqs_core.action import NewAction
-from acqs_core.ami.session import Endpoint, Session
+from acqs_core.ami.session import Endpoint
 from acqs_core.errors import QueueError
 from acqs_core.listener.listener import Listener
 from acqs_core.queue.database import Database
@@ -28,6 +27,7 @@ from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Depth, Grant, Role
 from acqs_core.queue.writer import Writer
+from acqs_core.sender import opening
 from acqs_core.sender.sender import Sender
 from acqs_core.settings import Settings
 from acqs_core.telemetry import Telemetry
@@ -92,8 +92,9 @@ class Engine:
         return Listener(*parts, self._endpoint("listen"), self._settings.listener, self.telemetry)
 
     def _make_sender(self) -> Sender:
-        opener = functools.partial(Session.open, self._endpoint("send"), events="off")
-        parts = self.store, self._writer, self._threads, opener, self._settings.sender, self.telemetry
+        settings = self._settings.sender
+        opener = opening.opener(settings.isolation, self._endpoint("send"))
+        parts = self.store, self._writer, self._threads, opener, settings, self.telemetry
         if self.listener is None:
             return Sender(*parts)
         listener = self.listener

@@ -81,6 +81,11 @@ class TlsFailed(ConnectFailed):
     """No TLS with what listens there, or its certificate is not to be trusted: the secret was not sent."""
 
 
+class ChildLost(AmiError):
+    """A session's own process died or hung before its action was written: nothing was sent, Asterisk is not to blame,
+    and another may do better."""
+
+
 class LoginRefused(AmiError):
     """Asterisk answered the login with an Error: nothing was sent; the secret, user or ACL must be mended."""
 

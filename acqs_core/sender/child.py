@@ -70,6 +70,8 @@ class Child:
     claimed: float = dataclasses.field(default_factory=time.monotonic)
     """When the row became ours, by the monotonic clock."""
     session: ChildSession | None = None
+    pid: int | None = None
+    """The process that it has for itself; None in task isolation and before there is one."""
     may_leave: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
     def becomes(self, state: State) -> None:
@@ -79,7 +81,8 @@ class Child:
     def view(self) -> dict[str, object]:
         """What it is doing and for how many seconds, for a status."""
         seconds = round(time.monotonic() - self.since, 3)
-        return {"man_id": self.row.man_id, "action": self.message.action, "state": str(self.state), "seconds": seconds}
+        view = {"man_id": self.row.man_id, "action": self.message.action, "state": str(self.state), "seconds": seconds}
+        return view if self.pid is None else view | {"pid": self.pid}
 
     async def send(self, session: ChildSession, response_timeout: float) -> AmiMessage:
         """Write the action, once, and read its answer. Raises SessionLost (ResponseTimeout) when none comes."""

@@ -8,9 +8,10 @@ not written, and is given back by a child that knows it never wrote.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from acqs_core.queue.writer import Writer
 from acqs_core.sender import settle
 from acqs_core.sender.child import Child, ChildSession, State
 from acqs_core.sender.clearance import Clearance
-from acqs_core.sender.gate import Gate
+from acqs_core.sender.gate import Gate, NotWanted
 from acqs_core.sender.places import Places
 from acqs_core.sender.screening import Screening
 from acqs_core.sender.turns import Turns
@@ -178,7 +179,7 @@ class Deliveries:
 
     async def _converse(self, child: Child) -> None:
         child.becomes(State.CONNECTING)
-        session = child.session = await self._login()
+        session = child.session = await self._login(child)
         if session is None:
             self._keep_unwritten(child)
             return
@@ -196,9 +197,19 @@ class Deliveries:
             self._places.leaves(child)
             session.abort()
 
-    async def _login(self) -> ChildSession | None:
-        async with self._logins:
-            return None if self._clearance.stopped else await self._gate.open()
+    async def _login(self, child: Child) -> ChildSession | None:
+        @contextlib.asynccontextmanager
+        async def turn(pid: int | None) -> AsyncIterator[None]:
+            child.pid = pid
+            async with self._logins:
+                if self._clearance.stopped:
+                    raise NotWanted
+                yield
+
+        try:
+            return await self._gate.open(turn)
+        except NotWanted:
+            return None
 
     async def _mark_sent(self, child: Child, session: ChildSession) -> bool:
         """True only when the row is SENT by this very statement, in time, and the session still stands."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
-from acqs_core.errors import AmiError, SessionLost
+from acqs_core.errors import AmiError, ChildLost, SessionLost
 from acqs_core.sender.child import ChildSession
 from acqs_core.sender.pacing import Breaker
 from acqs_core.telemetry import Counters
@@ -18,8 +21,26 @@ log = logging.getLogger(__name__)
 BOOT_PATIENCE = 20.0
 """Seconds after which an Asterisk that came back is taken for booted though the listener has not heard it say so."""
 
-Opener = Callable[[], Awaitable[ChildSession]]
-"""Opens a session of the sender's, logged in, without events. Raises ConnectFailed or LoginRefused."""
+MAX_LOST = 3
+"""Child processes lost one after the other, with no session opened in between, beyond which it is no accident."""
+
+Turn = Callable[[int | None], AbstractAsyncContextManager[None]]
+"""A turn to log in, of which there are few at a time: asked for by whoever is otherwise ready to, with the process that
+it has for itself. Raises NotWanted on the way in."""
+
+
+class NotWanted(Exception):
+    """No row may go out any more: the session is not opened."""
+
+
+class Opener(Protocol):
+    """Where the sender's sessions come from, and in which place they live."""
+
+    async def open(self, turn: Turn) -> ChildSession:
+        """A logged-in session, without events. Raises ConnectFailed, LoginRefused, ChildLost, or what `turn` does."""
+
+    async def close(self) -> None:
+        """The last session has ended."""
 
 
 class Gate:
@@ -29,6 +50,7 @@ class Gate:
         self._opener, self._counters, self._booted = opener, counters, booted
         self._breaker = Breaker(random.random)
         self._back_since = float("-inf")
+        self._lost_children = 0
         self.with_channel_id = True
         """Whether this Asterisk knows ChannelId."""
         self.answered = asyncio.Event()
@@ -61,7 +83,7 @@ class Gate:
         wait = self._breaker.probe_in(time.monotonic())
         if wait > 0:
             return wait
-        session = await self.open()
+        session = await self.open(lambda pid: contextlib.nullcontext())
         if session is None:
             return self._breaker.probe_in(time.monotonic())
         self.with_channel_id = session.knows_channel_id
@@ -72,16 +94,25 @@ class Gate:
         self.answered.set()
         return 0.0
 
-    async def open(self) -> ChildSession | None:
-        """A logged-in session, or None: nothing was sent, and the gate is shut until a probe is answered."""
+    async def open(self, turn: Turn) -> ChildSession | None:
+        """A logged-in session, or None: nothing was sent, and unless it was an accident of one process's the gate is
+        shut until a probe is answered."""
         try:
-            return await self._opener()
+            session = await self._opener.open(turn)
+        except ChildLost as error:
+            log.warning("sender: a session is lost, its row goes back to NEW: %s", error)
+            self._lost_children += 1
+            if self._lost_children >= MAX_LOST:
+                self._shut(error)
         except AmiError as error:
             self._counters.logins_failed += 1
             if self._breaker.reason != str(error):
                 log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
             self._shut(error)
-            return None
+        else:
+            self._lost_children = 0
+            return session
+        return None
 
     def _shut(self, error: AmiError) -> None:
         self._counters.breaker_opens += not self._breaker.is_open

@@ -61,6 +61,7 @@ class Sender:
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
         self._settings, self._counters, self._pulse = settings, telemetry.counters, telemetry.pulse
+        self._opener = opener
         self._gate = Gate(opener, self._counters, asterisk_booted)
         self._screening = Screening(settings)
         self._clearance = Clearance(self._gate, settings.max_per_second)
@@ -135,6 +136,7 @@ class Sender:
             await self._deliveries.give_back()
         except QueueError as error:
             log.warning("rows stay QUEUE until the next sender takes over: %s", error)
+        await self._opener.close()
 
     def hurry(self) -> None:
         """Wait for no answer any longer: what is SENT without one has an unknown outcome."""

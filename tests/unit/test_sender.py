@@ -59,15 +59,25 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-def settings(folder: Path, port: int, **sender: object) -> Settings:
-    url = f"sqlite:///{folder}/queue.sqlite3"
+Chosen = Callable[..., Settings]
+
+
+@pytest.fixture(params=["task", "process"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Chosen:
+    """Settings for an engine on a fresh table and the Asterisk at a port, with each kind of child session; what else is
+    given is the sender's."""
+    url = f"sqlite:///{tmp_path}/queue.sqlite3"
     schema.init(Database(url, pool_size=1))
-    tree = {
-        "queue": {"url": url},
-        "asterisk": {"host": "127.0.0.1", "port": port, "username": "acqs", "secret": "acqs"},
-        "sender": {"linger": 0.1} | sender,
-    }
-    return Settings.model_validate(tree)
+
+    def chosen(port: int, **sender: object) -> Settings:
+        tree = {
+            "queue": {"url": url},
+            "asterisk": {"host": "127.0.0.1", "port": port, "username": "acqs", "secret": "acqs"},
+            "sender": {"linger": 0.1, "isolation": request.param} | sender,
+        }
+        return Settings.model_validate(tree)
+
+    return chosen
 
 
 @contextlib.asynccontextmanager
@@ -98,11 +108,11 @@ def outcome_of(timeline: Timeline) -> Outcome | None:
 
 @pytest.mark.parametrize("shut", [{2}, {3}, {2, 4}], ids=str)
 async def test_rows_of_one_caller_id_keep_their_order_when_a_session_is_cut(
-    simulator: Simulator, tmp_path: Path, shut: set[int]
+    simulator: Simulator, settings: Chosen, shut: set[int]
 ) -> None:
     """The first connection is the sender's probe; the others are those of rows."""
     door = Door(simulator, shut)
-    chosen = settings(tmp_path, await door.open())
+    chosen = settings(await door.open())
     engine = Engine(chosen, listen=False)
     pings = [NewAction("Ping", "SAME", (f"Data: {number}",)) for number in range(1, 6)]
     man_ids = engine.store.insert_many(pings)
@@ -115,9 +125,11 @@ async def test_rows_of_one_caller_id_keep_their_order_when_a_session_is_cut(
     assert [action.get("Data") for action in simulator.actions if action.name == "Ping"] == ["1", "2", "3", "4", "5"]
 
 
-async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(simulator: Simulator, tmp_path: Path) -> None:
+async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(
+    simulator: Simulator, settings: Chosen
+) -> None:
     ringing = ("Channel: PJSIP/ring", "Context: default", "Exten: 610", "Priority: 1", "Timeout: 5000", "Async: false")
-    async with running(settings(tmp_path, simulator.address[1])) as engine:
+    async with running(settings(simulator.address[1])) as engine:
         engine.store.insert_many([raw("Originate", ringing, callerid="H1"), hangup("none", callerid="H1")])
         ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD)
     assert outcome_of(ended) is Outcome.DEAD_CALL
@@ -125,10 +137,10 @@ async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(simula
 
 
 async def test_a_drain_waits_no_longer_than_response_timeout_and_flags_what_is_unknown(
-    simulator: Simulator, tmp_path: Path
+    simulator: Simulator, settings: Chosen
 ) -> None:
     blocking = ("Channel: PJSIP/ring", "Context: default", "Exten: 610", "Priority: 1", "Timeout: 500000", "Async: no")
-    async with running(settings(tmp_path, simulator.address[1], response_timeout=0.5)) as engine:
+    async with running(settings(simulator.address[1], response_timeout=0.5)) as engine:
         man_id = await engine.insert(raw("Originate", blocking))
         await until(engine, man_id, lambda t: t.row.status is Status.UPDATED)
         begun = time.monotonic()
@@ -137,8 +149,8 @@ async def test_a_drain_waits_no_longer_than_response_timeout_and_flags_what_is_u
     assert (timeline.row.response, outcome_of(timeline)) == ("N", Outcome.UNKNOWN)
 
 
-async def test_a_pause_uses_up_no_turns_of_the_rate(simulator: Simulator, tmp_path: Path) -> None:
-    async with running(settings(tmp_path, simulator.address[1], max_per_second=5.0)) as engine:
+async def test_a_pause_uses_up_no_turns_of_the_rate(simulator: Simulator, settings: Chosen) -> None:
+    async with running(settings(simulator.address[1], max_per_second=5.0)) as engine:
         engine.store.insert_many([NewAction("Ping", "", (f"Data: {number}",)) for number in range(100)])
         await simulator.received(2, "Ping")
         sender = engine.sender
@@ -153,10 +165,10 @@ async def test_a_pause_uses_up_no_turns_of_the_rate(simulator: Simulator, tmp_pa
 
 
 async def test_a_listener_that_cannot_log_in_keeps_nobody_for_ever(
-    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, settings: Chosen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("acqs_core.sender.gate.BOOT_PATIENCE", 0.5)
-    chosen = settings(tmp_path, simulator.address[1])
+    chosen = settings(simulator.address[1])
     wrong = {**chosen.asterisk.model_dump(), "listen_username": "nobody", "listen_secret": "wrong"}
     engine = Engine(chosen.model_copy(update={"asterisk": type(chosen.asterisk).model_validate(wrong)}))
     task = asyncio.create_task(engine.run())

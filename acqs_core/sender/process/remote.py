@@ -1,0 +1,181 @@
+"""A session in another process, as the sender uses it: the same as one in a task, and every deadline is kept here.
+
+What a process may do wrong is die, stop or hang. Before its action is handed over that is no harm: nothing was sent.
+After that the outcome is unknown, unless the kernel says that the action still lies unread on our side of the child's
+deadline for writing it. In each case the process is killed, so that it can never write late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import fcntl
+import struct
+import termios
+import time
+
+from acqs_core.ami.endpoint import Endpoint
+from acqs_core.ami.protocol import NotWritten
+from acqs_core.ami.wire import AmiMessage, parse
+from acqs_core.errors import AmiError, ChildLost, ResponseTimeout, SessionLost
+from acqs_core.sender.process.frames import Frame, Kind, encode, error_in, read
+from acqs_core.sender.process.server import Process
+
+READY_TIMEOUT = 2.0
+"""Seconds until a child must be ready after its fork, which takes a few milliseconds."""
+
+WRITE_WITHIN = 1.5
+"""Seconds after which a child that was given an action to write must not write it any more."""
+
+GRACE = 0.5
+"""Seconds that a child has beyond each deadline that it keeps itself, to tell of it."""
+
+
+class RemoteSession:
+    """One child process and what is known of its session; logged in by `log_in`. The sender's ChildSession."""
+
+    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._process, self._writer = process, writer
+        self.pid = process.pid
+        self.banner = ""
+        self.knows_channel_id = True
+        self._ended = asyncio.get_running_loop().create_future()
+        self._error: AmiError | None = None
+        self._answers = asyncio.Queue[Frame | None]()
+        self._reading = asyncio.create_task(self._read(reader), name=f"child process {self.pid}")
+        self._released = False
+
+    @classmethod
+    async def of(cls, process: Process) -> RemoteSession:
+        """One whose process is ready for `log_in`. Raises ChildLost."""
+        try:
+            streams = await asyncio.open_unix_connection(sock=process.connection)
+        except BaseException:
+            process.connection.close()
+            process.kill()
+            process.release()
+            raise
+        session = cls(process, *streams)
+        try:
+            await session._answer(READY_TIMEOUT, "did not become ready")
+        except BaseException:
+            session.abort()
+            raise
+        return session
+
+    async def log_in(self, endpoint: Endpoint) -> None:
+        """Connect and log in. Raises as ami.session.Session.open does, and ChildLost."""
+        fields = {field.name: getattr(endpoint, field.name) for field in dataclasses.fields(endpoint)}
+        self._writer.write(encode(Kind.OPEN, **fields))
+        longest = endpoint.connect_timeout + endpoint.banner_timeout + endpoint.login_timeout + GRACE
+        opened = await self._answer(longest, "did not log in")
+        if error := error_in(opened.head):
+            raise error
+        self.banner, self.knows_channel_id = opened.head["banner"], opened.head["knows_channel_id"]
+
+    async def _answer(self, seconds: float, failing: str) -> Frame:
+        """What the child says next, before anything was written."""
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self._answers.get()
+        except TimeoutError:
+            raise ChildLost(
+                f"the process {self.pid} of a session {failing} within {seconds:g} s; nothing was sent"
+            ) from None
+        if answer is None:
+            raise ChildLost(f"the process {self.pid} of a session died; nothing was sent")
+        return answer
+
+    # What the sender uses.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an action can still be written. True of a process that is stopped, or hangs."""
+        return not self._ended.done() and self._process.lives
+
+    async def perform(self, payload: bytes, action_id: str, timeout: float) -> AmiMessage:
+        """As ami.session.Session.perform. A child that says nothing is killed."""
+        if not self.is_open:
+            raise NotWritten(f"{self._error or f'the process {self.pid} died'}; the action was not written")
+        before = time.monotonic() + WRITE_WITHIN
+        self._writer.write(encode(Kind.PERFORM, payload, action_id=action_id, timeout=timeout, before=before))
+        try:
+            answer = await self._answered(timeout)
+        except TimeoutError:
+            self.abort()
+            raise ResponseTimeout(
+                f"the process {self.pid} of its session did not answer within {timeout + GRACE:g} s and was killed; "
+                "whether the action was carried out is unknown"
+            ) from None
+        if answer is None:
+            raise SessionLost(
+                f"the process {self.pid} of its session died; whether the action was carried out is unknown"
+            )
+        if error := error_in(answer.head):
+            raise error
+        return parse(answer.body)
+
+    async def _answered(self, timeout: float) -> Frame | None:
+        waiting = asyncio.ensure_future(self._answers.get())
+        try:
+            done, _ = await asyncio.wait((waiting,), timeout=WRITE_WITHIN + 0.1)
+            if not done and self._lies_unread:
+                # Its time to write is over, and it would see that: it has not written, and now never will.
+                self.abort()
+                raise NotWritten(
+                    f"the process {self.pid} of its session was stopped or hung; the action was not written"
+                )
+            async with asyncio.timeout(max(0.0, timeout + GRACE - WRITE_WITHIN)):
+                return await waiting
+        finally:
+            waiting.cancel()
+
+    @property
+    def _lies_unread(self) -> bool:
+        """Whether the child has not read all that it was told (unix(7), SIOCOUTQ)."""
+        if self._writer.transport.get_write_buffer_size():
+            return True
+        connection = self._writer.get_extra_info("socket").fileno()
+        (unread,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))
+        return bool(unread > 0)
+
+    async def closed(self) -> Exception | None:
+        """As ami.session.Session.closed."""
+        error: Exception | None = await asyncio.shield(self._ended)
+        return error
+
+    async def logoff(self, timeout: float = 1.0) -> None:
+        """As ami.session.Session.logoff; then the process ends."""
+        if self._released:
+            return
+        self._writer.write(encode(Kind.LEAVE, timeout=timeout))
+        await asyncio.wait((self._reading,), timeout=timeout + GRACE)
+        self.abort()
+
+    def abort(self) -> None:
+        """Kill the process, unless it has ended by itself, and forget it."""
+        if self._released:
+            return
+        self._released = True
+        self._process.kill()
+        self._process.release()
+        self._reading.cancel()
+        self._end(None)
+        self._answers.put_nowait(None)
+        self._writer.transport.abort()
+
+    # What the child says.
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while (frame := await read(reader)) is not None:
+            if frame.kind is Kind.ENDED:
+                self._end(error_in(frame.head))
+            else:
+                self._answers.put_nowait(frame)
+        self._end(SessionLost(f"the process {self.pid} of a session died"))
+        self._answers.put_nowait(None)
+
+    def _end(self, error: AmiError | None) -> None:
+        if not self._ended.done():
+            self._error = error
+            self._ended.set_result(error)
