@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from acqs_core.errors import QueueUnavailable, SchemaMissing
 
 if TYPE_CHECKING:
     from acqs_core.engine import Engine
-    from acqs_core.settings import Settings
+    from acqs_core.settings import MetricsSettings, Settings
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
@@ -52,7 +53,7 @@ def _serve(
 
     _refuse_missing_tables(chosen)
     logs.start(verbose=verbose)
-    serve(lambda: Engine(chosen, send=do_send, listen=do_listen))
+    serve(lambda: Engine(chosen, send=do_send, listen=do_listen), chosen.metrics)
 
 
 def _refuse_missing_tables(chosen: Settings) -> None:
@@ -67,7 +68,7 @@ def _refuse_missing_tables(chosen: Settings) -> None:
         raise SchemaMissing(f"the database lacks {', '.join(missing)}; `acqs-core db init` makes what is missing")
 
 
-def serve(make: Callable[[], Engine]) -> None:
+def serve(make: Callable[[], Engine], metrics: MetricsSettings) -> None:
     """Run an engine until SIGTERM or SIGINT, on uvloop where it is installed; a service manager is kept informed."""
     import asyncio
     import signal
@@ -81,12 +82,22 @@ def serve(make: Callable[[], Engine]) -> None:
             loop.add_signal_handler(number, engine.stop)
         manager = notify.Manager.of_environment()
         following = asyncio.create_task(notify.follow(engine, manager)) if manager is not None else None
-        await engine.run()
+        async with _metrics_of(engine, metrics):
+            await engine.run()
         if following is not None:
             following.cancel()
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(main())
+
+
+def _metrics_of(engine: Engine, chosen: MetricsSettings) -> contextlib.AbstractAsyncContextManager[object]:
+    """Metrics served beside the engine, if they are asked for."""
+    if chosen.port == 0:
+        return contextlib.nullcontext()
+    from acqs_core.exporter import exported
+
+    return exported(engine, chosen)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

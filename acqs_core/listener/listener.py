@@ -71,7 +71,7 @@ class Listener:
         self.ready = asyncio.Event()
         self._past = Stats()
         self._session: Session | None = None
-        self.trouble: str | None = "not connected yet"
+        self.trouble: str | None = "not connected to Asterisk yet"
         """Why nothing is heard, in words; None while all is well."""
 
     def expect(self, row: Row, message: Message, with_channel_id: bool) -> None:

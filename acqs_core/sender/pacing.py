@@ -53,7 +53,7 @@ class Breaker:
     def __init__(self, chance: Callable[[], float]) -> None:
         self._backoff = Backoff(chance)
         self._until = float("-inf")
-        self.reason: str | None = "not connected yet"
+        self.reason: str | None = "not connected to Asterisk yet"
 
     @property
     def is_open(self) -> bool:

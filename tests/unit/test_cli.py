@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -177,6 +178,15 @@ def test_bad_input_is_one_clear_sentence_with_its_exit_code(
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
+
+
+def test_a_metrics_port_that_another_has_keeps_the_daemon_from_starting(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run("run", ACQS_METRICS__PORT=str(port))
+    assert result.returncode == 2
+    assert f"[metrics] 127.0.0.1:{port} cannot be served" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_db_check_says_what_is_missing_and_fails(tmp_path: Path, run: Run) -> None:

@@ -47,7 +47,7 @@ def test_a_rate_of_nought_is_no_limit() -> None:
 def test_the_breaker_starts_open_and_may_probe_at_once() -> None:
     breaker = Breaker(lambda: 0.0)
     assert breaker.is_open
-    assert breaker.reason == "not connected yet"
+    assert breaker.reason == "not connected to Asterisk yet"
     assert breaker.probe_in(5.0) == 0.0
 
 
