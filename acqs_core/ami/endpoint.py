@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import ssl
 from typing import TYPE_CHECKING, Literal, Self
 
 from acqs_core.action import MAX_LINE_BYTES
+from acqs_core.ami import tls
 from acqs_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,12 +34,30 @@ class Endpoint:
     write_timeout: float = 2.0
     """How long written bytes may wait for the other side to take them."""
     auth: Literal["plain", "md5"] = "plain"
+    tls: bool = False
+    tls_ca: str = ""
+    tls_verify: bool = True
+    tls_server_name: str = ""
+    """As in AsteriskSettings; empty is the system's CAs, and the host."""
 
     @classmethod
     def of(cls, settings: AsteriskSettings, role: Literal["listen", "send"]) -> Self:
-        """Where and as whom a role logs in, by the settings."""
+        """Where and as whom a role logs in, by the settings. Raises SettingsError, for a tls_ca too."""
         username, secret = settings.user(role)
-        return cls(settings.host, settings.port, username, secret, auth=settings.auth)
+        endpoint = cls(
+            settings.host,
+            settings.port,
+            username,
+            secret,
+            auth=settings.auth,
+            tls=settings.tls,
+            tls_ca=str(settings.tls_ca or ""),
+            tls_verify=settings.tls_verify,
+            tls_server_name=settings.tls_server_name,
+        )
+        if endpoint.tls:
+            endpoint.tls_context()  # what cannot be read is told now, not at every login
+        return endpoint
 
     def __post_init__(self) -> None:
         for key, value in (("username", self.username), ("secret", self.secret)):
@@ -47,6 +67,15 @@ class Endpoint:
                 raise SettingsError(f"the AMI {key} is longer than a line of Asterisk's may be; shorten it")
             if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
                 raise SettingsError(f"the AMI {key} holds a lone surrogate, which UTF-8 cannot carry; mend it")
+
+    def tls_context(self) -> ssl.SSLContext:
+        """What checks the other side; made once for all endpoints with the same settings. Raises SettingsError."""
+        return tls.context(self.tls_ca, self.tls_verify)
+
+    @property
+    def server_name(self) -> str:
+        """The name that the certificate must have."""
+        return self.tls_server_name or self.host
 
     @property
     def place(self) -> str:

@@ -71,6 +71,8 @@ class QueueManager(Manager):  # type: ignore[misc]
             raise ConnectFailed(f"no connection to Asterisk at {endpoint.place}: {error}; is it running?") from error
         protocol: QueueProtocol = self.protocol
         try:
+            if endpoint.tls:
+                await protocol.start_tls()
             await self._log_in(protocol)
         except BaseException:
             protocol.abort()
@@ -104,6 +106,7 @@ class QueueManager(Manager):  # type: ignore[misc]
 
     async def _exchange(self, protocol: QueueProtocol, transmission: Transmission) -> AmiMessage:
         """Write once the banner has come, and read the answer."""
+        await protocol.must_stand()
         if protocol.version is None:
             protocol.greeting = transmission
         else:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from panoramisk.ami_protocol import AMIProtocol
 
+from acqs_core.ami import tls
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import EOL, AmiMessage, Framer, action_id_of, decode, event_name, parse
-from acqs_core.errors import AmiError, ConnectFailed, NoBanner, ResponseTimeout, SessionLost
+from acqs_core.errors import AmiError, ConnectFailed, NoBanner, ResponseTimeout, SessionLost, TlsFailed
 
 if TYPE_CHECKING:
     from acqs_core.ami.manager import QueueManager
@@ -30,9 +31,7 @@ log = logging.getLogger(__name__)
 GREETING = b"Asterisk Call Manager"
 """How the banner of every Asterisk starts."""
 
-NO_BANNER = (
-    "no banner in time: it is stuck, or its authlimit is reached, or it speaks TLS on that port ([asterisk] tls = true)"
-)
+NO_BANNER = "no banner in time"
 
 STUCK = "Asterisk takes no more bytes"
 
@@ -75,6 +74,8 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
     One timer serves all its time limits; it is armed for the earliest and looks again when it fires.
     """
 
+    transport: Any
+
     def __init__(self, factory: QueueManager, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._owner = factory
@@ -92,6 +93,8 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._leaving = False
+        self._below: asyncio.WriteTransport | None = None
+        """The connection that carries the TLS, if there is any."""
 
     # Life of the connection
 
@@ -102,6 +105,31 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         # Every write that the kernel does not take at once is to be noticed.
         self.transport.set_write_buffer_limits(high=0)
         self.limit(NO_BANNER, self._owner.endpoint.banner_timeout)
+
+    async def start_tls(self) -> None:
+        """Speak TLS from here on, before anything is written. Raises TlsFailed, or ConnectFailed."""
+        endpoint = self._owner.endpoint
+        await self.must_stand()
+        if self.version is not None:
+            raise self._explain(tls.NOT_SPOKEN, TlsFailed)
+        self._limits.pop(NO_BANNER, None)
+        below = self.transport
+        try:
+            async with asyncio.timeout(endpoint.banner_timeout):
+                self.transport = await self.loop.start_tls(
+                    below,
+                    self,
+                    endpoint.tls_context(),
+                    server_hostname=endpoint.server_name,
+                    ssl_shutdown_timeout=endpoint.write_timeout,
+                )
+        except TimeoutError:
+            raise self._explain("no TLS handshake in time: it is stuck, or speaks no TLS on that port") from None
+        except OSError as error:
+            raise self._explain(tls.explain(error, endpoint.server_name), TlsFailed) from error
+        self._below = below
+        if self.version is None:
+            self.limit(NO_BANNER, endpoint.banner_timeout)
 
     def pause_writing(self) -> None:
         self.limit(STUCK, self._owner.endpoint.write_timeout)
@@ -153,6 +181,9 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
     def _explain(self, reason: str, kind: type[ConnectFailed] | None = None) -> AmiError:
         place = self._owner.endpoint.place
         if not self._owner.authenticated:
+            if reason is NO_BANNER:
+                reason += ": it is stuck"
+                reason += "" if self._owner.endpoint.tls else ", or speaks TLS on that port ([asterisk] tls = true)"
             kind = kind or (NoBanner if self.version is None else ConnectFailed)
             return kind(f"no session with Asterisk at {place}: {reason}; nothing was sent")
         return SessionLost(f"the session with Asterisk at {place} ended: {reason}")
@@ -182,6 +213,8 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         self._timer = None
         # The loop may call a timer by its resolution too early.
         now = max(self.loop.time(), self._timer_at)
+        if self._below is not None and not self._below.get_write_buffer_size():
+            self._limits.pop(STUCK, None)
         for reason, at in self._limits.items():
             if at <= now:
                 self.fail(reason)
@@ -205,6 +238,13 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
 
     # Writing
 
+    async def must_stand(self) -> None:
+        """Raises ConnectFailed when the connection has ended before anybody waited for what it says."""
+        if not self.writable:
+            error = await self.ended
+            assert error is not None, "nobody leaves before the login"
+            raise error
+
     @property
     def writable(self) -> bool:
         """Whether an action may still be written; it does not promise that the other side is alive."""
@@ -223,15 +263,24 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         transmission.deadline = self.loop.time() + transmission.timeout
         self._outstanding.append(transmission)
         self._arm(transmission.deadline)
-        self.transport.write(transmission.payload)
+        self._write(transmission.payload)
         return transmission.future
 
     def leave(self, payload: bytes, timeout: float) -> None:
         """Write the Logoff and wait, no longer than `timeout` seconds, for Asterisk to close the connection."""
         if self.writable:
             self._leaving = True
-            self.transport.write(payload)
+            self._write(payload)
             self.limit("Asterisk did not close the connection in time", timeout)
+
+    def _write(self, payload: bytes) -> None:
+        if self._below is None:
+            self.transport.write(payload)
+            return
+        for record in tls.records(payload):
+            self.transport.write(record)  # each write is a record of its own
+        # TLS tells of a full connection only when half a megabyte waits.
+        self.limit(STUCK, self._owner.endpoint.write_timeout)
 
     def _from_mapping(self, headers: Mapping[str, Any], many: bool) -> Transmission:
         """For panoramisk's own methods, which hand over a dict: its order is kept, so are repeated values."""

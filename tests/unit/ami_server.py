@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
@@ -84,8 +85,15 @@ async def polite(peer: Peer, action: Received) -> None:
 class AmiServer:
     """`async with AmiServer(answer) as server`. `answer` is asked for everything but, by default, Login and Logoff."""
 
-    def __init__(self, answer: Answer = polite, *, banner: bytes | None = BANNER, rude: bool = False) -> None:
-        self.answer, self.banner, self.rude = answer, banner, rude
+    def __init__(
+        self,
+        answer: Answer = polite,
+        *,
+        banner: bytes | None = BANNER,
+        rude: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.answer, self.banner, self.rude, self.tls = answer, banner, rude, tls
         self.peers: list[Peer] = []
         self.left = 0
         """Connections that have ended."""
@@ -93,7 +101,7 @@ class AmiServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
