@@ -1,1 +1,1 @@
-"""The engine on real parts: MariaDB and Asterisk from the lab."""
+"""The engine on real parts from the lab: a database server, an Asterisk, phones."""

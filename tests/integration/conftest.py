@@ -1,4 +1,5 @@
-"""Fixtures of the end-to-end tests: the same cases on InnoDB as we make it and on MyISAM as VICIdial makes it."""
+"""Fixtures of the end-to-end tests: the same cases on InnoDB as we make it and on MyISAM as VICIdial makes it, or on
+whatever combination of parts the environment asks for (variant.py)."""
 
 from __future__ import annotations
 
@@ -11,13 +12,15 @@ from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from tests.integration.stand import VARIANT, Stand
 from tests.lab.asterisk import Asterisk
+from tests.lab.database import DatabaseServer
 from tests.lab.mariadb import MariaDB
+from tests.lab.mysql import MySQL
 from tests.vicidial import VICIDIAL_MANAGER
 
 _numbers = itertools.count(1)
 
 
-def make_database(server: MariaDB, kind: str) -> str:
+def make_database(server: DatabaseServer, kind: str) -> str:
     """A fresh database whose vicidial_manager is of this kind, and our tables beside it."""
     name = f"e2e_{kind}_{next(_numbers)}"
     server.create_database(name, charset="latin1" if kind == "myisam" else "utf8mb4")
@@ -37,9 +40,24 @@ if VARIANT.asterisk == "16":
         return asterisk_16
 
 
+if VARIANT.kinds == ("mysql",):
+
+    @pytest.fixture(scope="session")
+    def database_server(mysql_server: MySQL) -> DatabaseServer:
+        """What the end-to-end tests of this run have their tables on."""
+        return mysql_server
+
+else:
+
+    @pytest.fixture(scope="session")
+    def database_server(mariadb_server: MariaDB) -> DatabaseServer:
+        """What the end-to-end tests have their tables on."""
+        return mariadb_server
+
+
 @pytest.fixture(params=VARIANT.kinds)
-def stand(request: pytest.FixtureRequest, mariadb_server: MariaDB, asterisk: Asterisk) -> Iterator[Stand]:
-    """A fresh queue on the shared MariaDB and Asterisk."""
-    stand = Stand(mariadb_server, make_database(mariadb_server, request.param), asterisk)
+def stand(request: pytest.FixtureRequest, database_server: DatabaseServer, asterisk: Asterisk) -> Iterator[Stand]:
+    """A fresh queue on the shared database server and Asterisk."""
+    stand = Stand(database_server, make_database(database_server, request.param), asterisk)
     yield stand
     asterisk.hang_up_all()

@@ -16,7 +16,7 @@ from acqs_core.queue.types import Timeline
 from acqs_core.settings import Settings, load
 from tests.integration.variant import Variant
 from tests.lab.asterisk import Asterisk
-from tests.lab.mariadb import MariaDB
+from tests.lab.database import DatabaseServer
 
 VARIANT = Variant.of(os.environ)
 """The combination of this run."""
@@ -27,7 +27,9 @@ SERVER_IP = "10.9.8.7"
 class Stand:
     """One database of one kind and one Asterisk; engines are started on them and stopped again."""
 
-    def __init__(self, server: MariaDB, database: str, asterisk: Asterisk, *, server_ip: str = SERVER_IP) -> None:
+    def __init__(
+        self, server: DatabaseServer, database: str, asterisk: Asterisk, *, server_ip: str = SERVER_IP
+    ) -> None:
         self.server, self.database, self.asterisk, self.server_ip = server, database, asterisk, server_ip
         self.url = server.url(database=database)
         self.store = Store(Database(self.url, pool_size=4), server_ip, serve_blank=True)

@@ -12,9 +12,9 @@ from acqs_core.action import Outcome, Status, call, channel_id
 from acqs_core.queue.types import Timeline
 from tests.integration.conftest import make_database
 from tests.integration.headless import Fleet
-from tests.integration.stand import Stand, outcome_of
+from tests.integration.stand import VARIANT, Stand, outcome_of
 from tests.lab.asterisk import Asterisk
-from tests.lab.mariadb import MariaDB
+from tests.lab.database import DatabaseServer
 from tests.lab.sipp import Phones
 
 
@@ -66,12 +66,12 @@ def named_asterisk(asterisk: Asterisk) -> Iterator[Asterisk]:
         yield named
 
 
-@pytest.mark.parametrize("kind", ["innodb", "myisam"])
+@pytest.mark.parametrize("kind", VARIANT.kinds)
 async def test_a_uniqueid_wider_than_its_column_still_matches_its_hangup(
-    mariadb_server: MariaDB, named_asterisk: Asterisk, kind: str
+    database_server: DatabaseServer, named_asterisk: Asterisk, kind: str
 ) -> None:
     """When its Local channel is optimised away, the row follows a channel that Asterisk named itself."""
-    stand = Stand(mariadb_server, make_database(mariadb_server, kind), named_asterisk)
+    stand = Stand(database_server, make_database(database_server, kind), named_asterisk)
 
     def moved(timeline: Timeline) -> bool:
         return timeline.row.channel.startswith("Local/620@") and timeline.row.status is Status.UPDATED

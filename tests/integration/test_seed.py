@@ -1,4 +1,4 @@
-"""The INSERT of the ACQS description as it was published in 2004, carried out by the real `mariadb` client."""
+"""The INSERT of the ACQS description as it was published in 2004, carried out by the database's own client."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 from acqs_core.action import Outcome, channel_id
 from tests.integration.conftest import make_database
 from tests.integration.headless import Fleet, calls_made
-from tests.integration.stand import Stand, outcome_of
+from tests.integration.stand import VARIANT, Stand, outcome_of
 from tests.lab.asterisk import Asterisk
+from tests.lab.database import DatabaseServer
 from tests.lab.mariadb import STRICT, MariaDB
+from tests.lab.mysql import MySQL
 
 INSERT = (
     "INSERT INTO vicidial_manager values('','','2004-01-30 17:22:53','NEW','N','','','Originate',"
@@ -40,15 +42,15 @@ async def test_the_published_insert_is_a_call_from_beginning_to_end(stand: Stand
 
 
 @pytest.fixture(scope="module")
-def strict_server(mariadb_server: MariaDB) -> Iterator[MariaDB]:
-    """A MariaDB in its own default mode; `mariadb_server` only says that there is one to be had."""
-    with MariaDB(sql_mode=STRICT) as server:
+def strict_server(database_server: DatabaseServer) -> Iterator[DatabaseServer]:
+    """A server in its own default mode; `database_server` only says that there is one to be had."""
+    with MySQL(sql_mode=None) if VARIANT.kinds == ("mysql",) else MariaDB(sql_mode=STRICT) as server:
         yield server
 
 
-@pytest.mark.parametrize("kind", ["innodb", "myisam"])
+@pytest.mark.parametrize("kind", VARIANT.kinds)
 async def test_a_strict_server_refuses_it_and_db_check_says_why(
-    strict_server: MariaDB, asterisk: Asterisk, kind: str, tmp_path: Path
+    strict_server: DatabaseServer, asterisk: Asterisk, kind: str, tmp_path: Path
 ) -> None:
     stand = Stand(strict_server, make_database(strict_server, kind), asterisk)
     with pytest.raises(subprocess.CalledProcessError) as refused:
