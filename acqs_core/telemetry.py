@@ -13,6 +13,11 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
+from acqs_core.ring import Ring, Touched
+
+FRAMES, FAILURES, TOUCHED = 5000, 50, 20_000
+"""How much of what went by is kept for those who watch: a few megabytes."""
+
 LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds for what takes milliseconds when all is well."""
 
@@ -129,6 +134,12 @@ class Telemetry:
     counters: Counters = dataclasses.field(default_factory=Counters)
     latencies: Latencies = dataclasses.field(default_factory=Latencies)
     pulse: Pulse = dataclasses.field(default_factory=Pulse)
+    frames: Ring[tuple[float, bytes]] = dataclasses.field(default_factory=lambda: Ring(FRAMES))
+    """Events as the listener has read them, each with the time of day in seconds."""
+    failures: Ring[dict[str, Any]] = dataclasses.field(default_factory=lambda: Ring(FAILURES))
+    """Child sessions that did not end as they should, and why."""
+    touched: Touched = dataclasses.field(default_factory=lambda: Touched(TOUCHED))
+    """Rows of which the engine has changed something."""
 
     def plain(self) -> dict[str, Any]:
         """A copy as plain data."""

@@ -59,6 +59,7 @@ class Listener:
     ) -> None:
         self._store, self._writer, self._threads = store, writer, threads
         self._endpoint, self._settings, self._counters = endpoint, settings, telemetry.counters
+        self._frames = telemetry.frames
         self.on_lost: Callable[[], None] = lambda: None
         """Called when a connection has ended: Asterisk may have been restarted."""
         self._calls = Calls()
@@ -163,6 +164,7 @@ class Listener:
 
     def _hear(self, event: AmiMessage) -> None:
         self._counters.events += 1
+        self._frames.add((time.time(), event.raw))
         name = event.event
         if name == "FullyBooted":
             self.booted.set()

@@ -38,6 +38,7 @@ class Writer:
         self._store = store
         self._threads = threads
         self._counters, self._took = telemetry.counters, telemetry.latencies.change_to_written
+        self._touched = telemetry.touched
         self._transitions: dict[int, Transition] = {}
         self._since: dict[int, float] = {}
         """When the first change that waits was learnt, of each row in `_transitions`."""
@@ -111,6 +112,7 @@ class Writer:
                 self._counters.batches_failed += 1
                 raise
             self._counters.batches += 1
+            self._touched.update({**outcomes, **transitions})
             now = time.monotonic()
             for learnt in since.values():
                 self._took.observe(now - learnt)

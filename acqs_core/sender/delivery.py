@@ -57,6 +57,7 @@ class Deliveries:
         self._store, self._writer, self._threads = store, writer, threads
         self._gate, self._clearance, self._screening = gate, clearance, screening
         self._settings, self._counters, self._latencies = settings, telemetry.counters, telemetry.latencies
+        self._touched, self._failures = telemetry.touched, telemetry.failures
         self._on_sending = on_sending
         self._turns = Turns()
         self._places = Places(settings.max_sessions)
@@ -83,6 +84,7 @@ class Deliveries:
             # A child of an earlier lease still has this row in its hands; it must see first that it lost it.
             self._unwritten.keep(row.man_id)
             return
+        self._touched.add(row.man_id)
         child = self.children[row.man_id] = Child(row, message, token)
         self._start(self._deliver(child), row)
 
@@ -134,6 +136,7 @@ class Deliveries:
         returned = await self._unwritten.give_back(self._store, self._in_thread, token, set(self.children))
         self._turns.returned(returned)
         self._counters.given_back += len(returned)
+        self._touched.update(returned)
 
     def _start(self, work: Coroutine[Any, Any, None], row: Row) -> None:
         task = asyncio.create_task(work, name=f"row {row.man_id}")
@@ -181,6 +184,7 @@ class Deliveries:
         child.becomes(State.CONNECTING)
         session = child.session = await self._login(child)
         if session is None:
+            self._failed(child, self._gate.trouble or "sending was stopped")
             self._keep_unwritten(child)
             return
         try:
@@ -221,7 +225,9 @@ class Deliveries:
             changed = await self._in_thread(self._store.mark_sent, child.row.man_id, child.token)
         except QueueError as error:
             log.warning("row %d is not sent, its marking is in doubt: %s", child.row.man_id, error)
+            self._failed(child, f"not sent, its marking is in doubt: {error}")
             return False
+        self._touched.add(child.row.man_id)
         return changed and time.monotonic() - asked < MARK_DEADLINE and session.is_open
 
     async def _send(self, child: Child, session: ChildSession) -> None:
@@ -231,19 +237,22 @@ class Deliveries:
         settle.sent(self._writer, child)
         try:
             response = await child.send(session, self._settings.response_timeout)
-        except NotWritten:
+        except NotWritten as error:
             self._counters.sent -= 1
+            self._failed(child, str(error))
             self._keep_unwritten(child)
             return
         except AmiError as error:
             self._counters.unknown += 1
             log.warning("row %d: the outcome is unknown: %s", child.row.man_id, error)
+            self._failed(child, str(error))
             settle.unanswered(self._writer, child, error)
             return
         self._counters.answered += 1
         self._latencies.sent_to_answered.observe(time.monotonic() - child.since)
         if settle.answered(self._writer, child, response):
             self._counters.refused += 1
+            self._failed(child, f"refused: {response.message}")
 
     def _took(self, child: Child) -> None:
         """How long this row has waited for its write, which comes next."""
@@ -260,8 +269,14 @@ class Deliveries:
         except QueueError as error:
             log.warning("row %d could not be ended as %s yet: %s", man_id, outcome, error)
             self._unwritten.keep(man_id)
+        else:
+            self._touched.add(man_id)
         finally:
             self._unwritten.ending.discard(man_id)
+
+    def _failed(self, child: Child, why: str) -> None:
+        """Keep it visible for a while; of what became of its row the table tells."""
+        self._failures.add({**child.view(), "why": why, "at": time.time()})
 
     def _keep_unwritten(self, child: Child) -> None:
         self._turns.goes_back(child.row)
