@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
+import itertools
+import random
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,9 @@ from acqs_core.simulator import Simulator
 from acqs_core.simulator.scenarios import Scenario, demo_actions
 
 _LOOK_EVERY = 0.1
+
+TRICKLE = 20
+"""Actions of a round: at least one of every kind."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,6 +111,26 @@ async def run(actions: int, seconds: float) -> Report:
     with tempfile.TemporaryDirectory(prefix="acqs-demo-") as folder:
         async with Simulator() as simulator:
             return await _run(simulator, Path(folder), demo_actions(actions), seconds)
+
+
+@contextlib.asynccontextmanager
+async def stage(settings: Settings) -> AsyncIterator[Settings]:
+    """A simulated Asterisk and an empty queue in SQLite, and the settings for them; `settings` give all else."""
+    with tempfile.TemporaryDirectory(prefix="acqs-demo-") as folder:
+        async with Simulator(disorder=0.2) as simulator:
+            staged = _settings(Path(folder), simulator)
+            schema.init(Database(staged.queue.url.get_secret_value(), pool_size=1))
+            yield settings.model_copy(update={"queue": staged.queue, "asterisk": staged.asterisk})
+
+
+async def trickle(engine: Engine) -> None:
+    """Insert an action of each kind in turn, one every now and then, until cancelled."""
+    await engine.ready.wait()
+    pause = random.Random(0)
+    for turn in itertools.count():
+        for scenario in demo_actions(TRICKLE, first=turn * TRICKLE):
+            await engine.insert(scenario.action, actor="demo")
+            await asyncio.sleep(pause.uniform(0.1, 1.5))
 
 
 async def _run(simulator: Simulator, folder: Path, scenarios: list[Scenario], seconds: float) -> Report:

@@ -257,11 +257,31 @@ class Engine:
 
     # What others may ask.
 
+    @property
+    def settings(self) -> Settings:
+        """What it was started with."""
+        return self._settings
+
+    @property
+    def state(self) -> str:
+        """What an operator must know first: DRAINING, PAUSED, RUNNING, STANDBY (another engine serves), STARTING."""
+        if self.stopping.is_set():
+            return "DRAINING"
+        if not self._grants:
+            return "STANDBY" if any(self._standing_by.values()) else "STARTING"
+        if self._paused:
+            return "PAUSED"
+        return "RUNNING" if self.ready.is_set() else "STARTING"
+
+    def wake(self) -> None:
+        """A row was inserted or the pause ended: look at the table now."""
+        if self.sender is not None:
+            self.sender.wake()
+
     async def insert(self, new: NewAction, *, actor: str = "") -> int:
         """Insert an action for this server and look at the table at once. Gives its man_id."""
         man_id: int = await self._in_thread(lambda: self.store.insert(new, actor=actor))
-        if self.sender is not None:
-            self.sender.wake()
+        self.wake()
         return man_id
 
     async def depth(self, cap: int) -> Depth:
@@ -270,7 +290,11 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """What the engine is doing, each child session included, as plain data."""
-        return {**self.status(), "sessions": self.sender.sessions() if self.sender is not None else []}
+        return {**self.status(), "sessions": self.sessions()}
+
+    def sessions(self) -> list[dict[str, object]]:
+        """The living child sessions."""
+        return self.sender.sessions() if self.sender is not None else []
 
     def status(self) -> dict[str, Any]:
         """What the engine is doing, as plain data that is small enough to be taken every second.
@@ -281,6 +305,7 @@ class Engine:
         tokens = {role: grant.token for role, grant in self._grants.items()}
         return {
             "server_ip": self._settings.server_ip,
+            "state": self.state,
             "holder": self.holder,
             "leases": {role: tokens.get(role) for role in self._roles},
             "standing_by": [role for role in self._roles if self._standing_by.get(role)],

@@ -100,3 +100,9 @@ class SessionLost(AmiError):
 
 class ResponseTimeout(SessionLost):
     """Asterisk did not answer an action within its deadline: the outcome is unknown, never "not sent"."""
+
+
+class ControlError(AcqsError):
+    """Something went wrong between a console and its engine: none there, gone, or one that speaks otherwise."""
+
+    exit_code = 7

@@ -114,6 +114,11 @@ class MetricsSettings(_Section):
     """The address to serve them on; there is no password, so keep it on loopback."""
 
 
+class ControlSettings(_Section):
+    folder: str = ""
+    """Where engines have their control sockets; empty is /run/acqs, or the user's own runtime folder."""
+
+
 class Settings(_Section):
     """All settings; `load` makes one from file, environment and flags."""
 
@@ -128,6 +133,7 @@ class Settings(_Section):
     sender: SenderSettings = SenderSettings()
     listener: ListenerSettings = ListenerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    control: ControlSettings = ControlSettings()
 
     @field_validator("server_ip")
     @classmethod
@@ -156,6 +162,19 @@ def load(
     except ValidationError as error:
         sources = _Sources(source, text, tree, env, flags or {})
         raise SettingsError("\n".join(sources.explain(e) for e in error.errors())) from None
+
+
+def revealed(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, secrets included, for a process of our own; never to be shown or logged."""
+    return dict(_plain(settings.model_dump()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, Path) else value
 
 
 def _default_file() -> Path | None:

@@ -6,11 +6,12 @@ import sys
 
 import typer
 
-from acqs_core.cli import asterisk, daemon, db, demo, inject, pause, queue
+from acqs_core.cli import asterisk, daemon, db, demo, inject, pause, queue, watch
 from acqs_core.errors import AcqsError
 
 EXIT_CODES = """Exit codes: 0 done; 1 failed or a check found errors; 2 wrong settings, flags or action; 3 database;
-4 no such row; 5 refused by the row's status; 6 Asterisk; 130 interrupted."""
+4 no such row; 5 refused by the row's status; 6 Asterisk; 7 no engine to attach to;
+130 interrupted."""
 
 app = typer.Typer(
     name="acqs-core",
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 daemon.register(app)
+watch.register(app)
 app.add_typer(inject.app, name="inject")
 app.add_typer(queue.app, name="queue")
 pause.register(app)

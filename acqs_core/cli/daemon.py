@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acqs_core.cli.common import Config, ServerIp, Url, database, settings
-from acqs_core.errors import QueueUnavailable, SchemaMissing
 
 if TYPE_CHECKING:
     from acqs_core.engine import Engine
-    from acqs_core.settings import MetricsSettings, Settings
+    from acqs_core.settings import MetricsSettings
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
@@ -50,22 +48,11 @@ def _serve(
 
     from acqs_core.cli import logs
     from acqs_core.engine import Engine
-
-    _refuse_missing_tables(chosen)
-    logs.start(verbose=verbose)
-    serve(lambda: Engine(chosen, send=do_send, listen=do_listen), chosen.metrics)
-
-
-def _refuse_missing_tables(chosen: Settings) -> None:
-    """A database that is away may come back, so the engine waits for it; tables that are missing will not come."""
     from acqs_core.queue import schema
 
-    try:
-        missing = schema.missing(database(chosen))
-    except QueueUnavailable:
-        return
-    if missing:
-        raise SchemaMissing(f"the database lacks {', '.join(missing)}; `acqs-core db init` makes what is missing")
+    schema.demand(database(chosen))
+    logs.start(verbose=verbose)
+    serve(lambda: Engine(chosen, send=do_send, listen=do_listen), chosen.metrics)
 
 
 def serve(make: Callable[[], Engine], metrics: MetricsSettings) -> None:
@@ -73,21 +60,21 @@ def serve(make: Callable[[], Engine], metrics: MetricsSettings) -> None:
     import asyncio
     import signal
 
-    from acqs_core import notify
+    from acqs_core import loop, notify
+    from acqs_core.control.serving import served
 
     async def main() -> None:
         engine = make()
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, engine.stop)
+            asyncio.get_running_loop().add_signal_handler(number, engine.stop)
         manager = notify.Manager.of_environment()
         following = asyncio.create_task(notify.follow(engine, manager)) if manager is not None else None
-        async with _metrics_of(engine, metrics):
+        async with _metrics_of(engine, metrics), served(engine):
             await engine.run()
         if following is not None:
             following.cancel()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop.factory()) as runner:
         runner.run(main())
 
 
@@ -98,12 +85,3 @@ def _metrics_of(engine: Engine, chosen: MetricsSettings) -> contextlib.AbstractA
     from acqs_core.exporter import exported
 
     return exported(engine, chosen)
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, or None for asyncio's own where it is not installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

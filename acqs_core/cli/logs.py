@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import logging
 import sys
 
-
-class JsonLines(logging.Formatter):
-    """time (UTC), level, logger, message, and the traceback where there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+from acqs_core.jsonlines import JsonLines
 
 
 def start(*, verbose: bool = False, quiet: bool = False) -> None:

@@ -136,6 +136,15 @@ class Browsing(Desk):
             found = self._page(before, limit + 1, [status] if status else list(Status))
         return Page(found[:limit], found[limit - 1].man_id if len(found) > limit else None)
 
+    def newer(self, than: int, limit: int = 1000) -> list[Row]:
+        """Rows of this server (and the blank rows it serves) above man_id `than`, in man_id order."""
+        clause = statement(
+            f"SELECT {self._columns} FROM {self._by_key()} WHERE m.man_id > :than AND m.server_ip IN :lanes "
+            "ORDER BY m.man_id LIMIT :limit",
+            "lanes",
+        )
+        return self._rows(clause, {"lanes": list(self._lanes), "than": than, "limit": limit})
+
     def unknown(self, older_than: float, limit: int = 100) -> list[tuple[Row, OutcomeRecord | None]]:
         """SENT rows of which nobody knows what became of them, newest first, with what is recorded of each: without an
         answer for `older_than` seconds (since sent_at, else entry_date), or flagged unknown."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from acqs_core.errors import QueueUnavailable, SchemaMissing
 from acqs_core.queue.check import check
 from acqs_core.queue.database import Database, statement
 from acqs_core.queue.tables import metadata
@@ -45,6 +46,17 @@ def existing(db: Database) -> set[str]:
 def missing(db: Database) -> list[str]:
     """The names of our tables that are not in this database."""
     return sorted(set(metadata.tables) - existing(db))
+
+
+def demand(db: Database) -> None:
+    """Raise SchemaMissing when a table of ours is not there. A database that is away may come back and is waited for;
+    tables that are missing will not come by themselves."""
+    try:
+        lacking = missing(db)
+    except QueueUnavailable:
+        return
+    if lacking:
+        raise SchemaMissing(f"the database lacks {', '.join(lacking)}; `acqs-core db init` makes what is missing")
 
 
 def creates() -> list[str]:

@@ -47,6 +47,17 @@ class Control:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ServerView:
+    """One server_ip among others: its NEW rows (one more than the cap means "more"), the age of the oldest of those in
+    seconds, and its pause."""
+
+    server_ip: str
+    backlog: int
+    oldest_age: float | None
+    control: Control
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Transition:
     """What the row of one action shall become: UPDATED, DEAD or (None) as it is; `answered` makes response 'Y'."""
 

@@ -25,15 +25,16 @@ class Scenario:
     response: str = "Y"
 
 
-def demo_actions(count: int) -> list[Scenario]:
-    """`count` scenarios, each kind in turn; those that belong together share a caller id, which keeps their order.
+def demo_actions(count: int, *, first: int = 0) -> list[Scenario]:
+    """`count` scenarios, each kind in turn, their caller ids numbered from `first`.
 
+    Those that belong together share a caller id, which keeps their order.
     At speed 1 the longest takes about 5 seconds; all run at the same time.
     """
     made: list[Scenario] = []
     while len(made) < count:
-        group = _GROUPS[len(made) % len(_GROUPS)](f"DEMO{len(made):06d}")
-        made.extend(group if len(made) + len(group) <= count else _seed_call(f"DEMO{len(made):06d}"))
+        group = _GROUPS[len(made) % len(_GROUPS)](f"DEMO{first + len(made):06d}")
+        made.extend(group if len(made) + len(group) <= count else _seed_call(f"DEMO{first + len(made):06d}"))
     return made
 
 

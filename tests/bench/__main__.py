@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 
-from acqs_core.cli.daemon import loop_factory
+from acqs_core import loop
 from tests.bench import burst, idle, latency, start
 from tests.bench.figure import Figure, say
 from tests.bench.scene import Scene
@@ -28,7 +28,7 @@ def main() -> int:
     names = parser.parse_args().name or NAMES
     if unknown := set(names) - set(NAMES):
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop.factory()) as runner:
         try:
             runner.run(_print(list(names)))
         except (LabUnavailable, ServerFailed) as error:

@@ -197,3 +197,26 @@ def test_a_uniqueid_that_its_column_cut_is_read_whole_so_that_its_call_is_found(
         box.channel(uniqueid, "Up", "somebody")
         box.take(box.calls.found([alive], with_channel_id=False))
         assert box.calls.lives(man_id)
+
+
+def test_newer_rows_are_those_above_a_man_id_lowest_first(store: Store, backend: Backend) -> None:
+    made = store.insert_many([hangup() for _ in range(4)])
+    store.insert(hangup(), server_ip=OTHER_IP)
+    assert [row.man_id for row in store.newer(made[0])] == made[1:]
+    assert [row.man_id for row in store.newer(made[0], limit=2)] == made[1:3]
+    blank = store.insert(hangup(), server_ip="")
+    assert [row.man_id for row in backend.store(serve_blank=True).newer(made[-1])] == [blank]
+
+
+def test_every_server_is_seen_with_its_backlog_and_its_pause(store: Store, backend: Backend, token: int) -> None:
+    store.insert_many([hangup() for _ in range(3)])
+    store.claim(token, 1)
+    store.insert(hangup(), server_ip="")
+    backend.store(OTHER_IP).pause(actor="anna", reason="a trunk is down")
+    servers = {one.server_ip: one for one in store.servers()}
+    assert {name: one.backlog for name, one in servers.items()} == {"": 1, SERVER_IP: 2, OTHER_IP: 0}
+    assert (servers[OTHER_IP].control.paused, servers[OTHER_IP].control.reason) == (True, "a trunk is down")
+    assert not servers[SERVER_IP].control.paused
+    assert servers[OTHER_IP].oldest_age is None
+    assert servers[SERVER_IP].oldest_age is not None
+    assert {one.server_ip: one.backlog for one in store.servers(cap=1)}[SERVER_IP] == 2, "1 and more"

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,9 @@ class Fleet:
         self._settings = directory / "acqs.toml"
         _write(self._settings, stand.flags(**sections))
         self._processes: list[Headless] = []
+        # A short name: the path of a socket has 107 bytes at the most.
+        self._sockets = tempfile.TemporaryDirectory(prefix="acqs-")
+        self._environ = {"ACQS_CONTROL__FOLDER": self._sockets.name}
 
     async def start(self, *command: str) -> Headless:
         """Start a daemon (`run` unless told otherwise); it need not be ready yet."""
@@ -133,6 +137,7 @@ class Fleet:
     ) -> None:
         for process in self._processes:
             await process.kill()
+        self._sockets.cleanup()
 
 
 def _write(path: Path, tree: dict[str, Any]) -> None:

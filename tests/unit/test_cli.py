@@ -213,3 +213,10 @@ def test_a_daemon_loads_neither_textual_nor_rich() -> None:
     code = "import sys, acqs_core.engine; print([m for m in ('textual', 'rich') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_without_an_engine_status_and_events_say_how_to_start_one(run: Run, tmp_path: Path) -> None:
+    for command in ("status", "events"):
+        told = run(command, ACQS_CONTROL__FOLDER=str(tmp_path))
+        assert told.returncode == 7
+        assert "no engine that serves 10.1.1.1 can be reached here: start one with acqs-core run" in told.stderr

@@ -1,0 +1,197 @@
+"""What may be asked of an engine through its socket: looking, which anybody may who may connect, and deeds.
+
+Each request is a method here; its parameters are checked by their types, because what comes over a socket is only
+bytes. All of them use database connections of their own, so that a console that leafs through a million rows never
+keeps a row from being marked SENT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError, validate_call
+
+from acqs_core.action import NewAction, Row, Status
+from acqs_core.control.wire import Message, RowView
+from acqs_core.errors import ControlError, Refused
+from acqs_core.queue.database import Database
+from acqs_core.queue.lease import Leases
+from acqs_core.queue.store import Store
+from acqs_core.queue.types import OutcomeRecord
+from acqs_core.settings import Settings
+
+T = TypeVar("T")
+
+PAGE = 1000
+"""Rows of one answer at the most."""
+
+THREADS = 2
+"""Connections of all consoles together."""
+
+ManId = Annotated[int, Field(ge=1)]
+Actor = Annotated[str, Field(max_length=100)]
+
+
+class Desk:
+    """Answers requests for one engine.
+
+    `wake` tells it that a row was inserted; `stop` ends it, where a console may. Both are called from a thread.
+    """
+
+    def __init__(
+        self, settings: Settings, wake: Callable[[], object], stop: Callable[[], object] | None = None
+    ) -> None:
+        self._settings, self._wake, self._stop = settings, wake, stop
+        self._db = Database(settings.queue.url.get_secret_value(), pool_size=THREADS)
+        self._store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
+        self._leases = Leases(self._db)
+        self._threads = ThreadPoolExecutor(THREADS, "acqs-desk")
+        looks: tuple[Callable[..., Any], ...] = (
+            self.page,
+            self.newer,
+            self.rows,
+            self.counts,
+            self.unknown,
+            self.timeline,
+            self.backlog,
+            self.servers,
+        )
+        deeds: tuple[Callable[..., Any], ...] = (
+            self.pause,
+            self.resume,
+            self.retry,
+            self.discard,
+            self.insert,
+            self.stop,
+        )
+        self._looks = {method.__name__: validate_call(method) for method in looks}
+        self._deeds = {method.__name__: validate_call(method) for method in deeds}
+
+    async def answer(self, do: str, given: Message, *, actor: str, read_only: bool) -> Any:
+        """Do what is asked. Raises AcqsError."""
+        work = self._looks.get(do)
+        if work is None:
+            work = self._deeds.get(do)
+            if work is None:
+                raise ControlError(f"this engine does not know {do!r}; is it older than the console?")
+            if read_only:
+                raise Refused(f"this console is read-only, {do} is not done")
+            work = functools.partial(work, actor=actor)
+        try:
+            if "actor" in given:
+                raise TypeError("who does it is known from the socket")
+            return await self.in_thread(functools.partial(work, **given))
+        except (ValidationError, TypeError) as error:
+            raise ControlError(f"{do} was asked for in a way that is not understood: {_first_line(error)}") from None
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do something that waits for the database."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._db.dispose()
+
+    # Looking.
+
+    def page(
+        self,
+        *,
+        before: ManId | None = None,
+        limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE,
+        status: Status | None = None,
+    ) -> dict[str, Any]:
+        """Rows newest first, below man_id `before`; `next` asks for the next older page, None when there is none."""
+        page = self._store.page(before=before, limit=limit, status=status)
+        return {"rows": self._views(page.rows), "next": page.next_before}
+
+    def newer(self, *, than: Annotated[int, Field(ge=0)], limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE) -> Any:
+        """The rows above a man_id, lowest first, and whether there may be more above those."""
+        fresh = self._store.newer(than, limit)
+        return {"rows": self._views(fresh), "more": len(fresh) == limit}
+
+    def rows(self, *, man_ids: Annotated[list[ManId], Field(max_length=PAGE)]) -> list[RowView]:
+        """These rows as they are now; one that was purged is left out."""
+        return self._views(self._store.by_ids(man_ids))
+
+    def counts(self, *, cap: Annotated[int, Field(ge=1, le=10_000)] = 1000) -> dict[str, int]:
+        """Rows of each status, at most one more than `cap`."""
+        return {str(status): count for status, count in self._store.counts(cap=cap).items()}
+
+    def unknown(self, *, limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE) -> list[RowView]:
+        """Actions that were or may have been written and whose outcome nobody knows."""
+        found = self._store.unknown(self._settings.sender.response_timeout, limit)
+        return [_view(row, record) for row, record in found]
+
+    def timeline(self, *, man_id: ManId) -> dict[str, Any]:
+        """A row and everything that happened to it."""
+        found = self._store.timeline(man_id)
+        return {"row": _view(found.row, found.outcome), "outcome": found.outcome, "journal": found.journal}
+
+    def backlog(self) -> Any:
+        """The NEW rows that wait, by age."""
+        return self._store.backlog()
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Every server_ip that has rows, a lease or a pause: its backlog, its leases and its pause."""
+        leases = self._leases.view()
+        return [
+            dataclasses.asdict(one) | {"leases": [lease for lease in leases if lease.server_ip == one.server_ip]}
+            for one in self._store.servers()
+        ]
+
+    # Deeds. Each is guarded by the table once more when it is done, and says so in the journal.
+
+    def pause(self, *, actor: Actor, reason: str = "") -> None:
+        """Stop sending until `resume`."""
+        self._store.pause(actor=actor, reason=reason)
+
+    def resume(self, *, actor: Actor) -> None:
+        """Send again."""
+        self._store.resume(actor=actor)
+        self._wake()
+
+    def retry(self, *, actor: Actor, man_id: ManId, may_call_twice: bool = False) -> int:
+        """End an action and insert a copy of it; the copy's man_id."""
+        copy = self._store.retry(man_id, actor=actor, force=may_call_twice)
+        self._wake()
+        return copy
+
+    def discard(self, *, actor: Actor, man_id: ManId, expect: Status | None = None) -> None:
+        """End an action that is `expect`."""
+        self._store.discard(man_id, actor=actor, expect=expect)
+
+    def insert(self, *, actor: Actor, action: str, callerid: str = "", lines: tuple[str, ...] = ()) -> int:
+        """Insert an action as NEW; its man_id."""
+        man_id = self._store.insert(NewAction(action, callerid, lines), actor=actor)
+        self._wake()
+        return man_id
+
+    def stop(self, *, actor: Actor) -> None:
+        """Drain and end, if the engine was started by a console."""
+        if self._stop is None:
+            raise Refused("this engine is a daemon of its own; stop it where it was started (systemctl stop acqs)")
+        self._stop()
+
+    def _views(self, found: list[Row]) -> list[RowView]:
+        known = self._store.outcomes([row.man_id for row in found])
+        return [_view(row, known.get(row.man_id)) for row in found]
+
+
+def _view(row: Row, record: OutcomeRecord | None) -> RowView:
+    if record is None:
+        return RowView(row)
+    return RowView(row, record.outcome, record.cause, record.message)
+
+
+def _first_line(error: Exception) -> str:
+    """What pydantic or a call found wrong, without the values, which may be anything."""
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return str(error).partition("\n")[0]

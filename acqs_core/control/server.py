@@ -1,0 +1,219 @@
+"""The engine's end of the control socket. A console that is slow, dead or hostile costs the engine nothing but memory
+that is bounded.
+
+What is shown live is not pushed as it happens: each follower's feeds are looked at ten times a second, and what it
+cannot take is left in the rings, from which it is told how much it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import logging
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from acqs_core.control.desk import Desk
+from acqs_core.control.feeds import NAMES, Feeds
+from acqs_core.control.wire import VERSION, Message, decode, encode, refusal
+from acqs_core.errors import AcqsError, ControlError
+
+log = logging.getLogger(__name__)
+
+EVERY = 0.1
+"""Seconds between looks at what followers have not seen yet."""
+
+FULL = 512 << 10
+"""Bytes that wait for a console to take them, beyond which it gets no feed: it is told later what it missed."""
+
+REQUEST = 1 << 20
+"""Bytes of a request at the most."""
+
+AT_ONCE = 4
+"""Requests of one console that are worked on side by side; more wait in its socket."""
+
+GROUP = "acqs"
+"""Members may connect (design §7)."""
+
+
+class ControlServer:
+    """Answers consoles on sockets. `greeting` says who the engine is."""
+
+    def __init__(self, desk: Desk, feeds: Feeds, greeting: Callable[[], Message]) -> None:
+        self._desk, self._feeds, self._greeting = desk, feeds, greeting
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+        self._visitors: dict[asyncio.Task[None], Visitor] = {}
+
+    @property
+    def visitors(self) -> int:
+        """How many consoles are connected."""
+        return len(self._visitors)
+
+    async def listen(self, path: Path) -> None:
+        """Listen at this path, for our user, root and the group `acqs`. Raises ControlError."""
+        try:
+            _make_room(path)
+            before = os.umask(0o117)
+            try:
+                self._server = await asyncio.start_unix_server(self._visit, path, limit=REQUEST)
+            finally:
+                os.umask(before)
+            _give_to_group(path)
+        except OSError as error:
+            raise ControlError(f"no control socket at {path}: {error.strerror}; consoles cannot attach") from error
+        self._path = path
+
+    async def adopt(self, sock: socket.socket) -> asyncio.Task[None]:
+        """Serve the console at the other end of a socket pair; the task is done when it has left."""
+        return self._begin(*await asyncio.open_unix_connection(sock=sock, limit=REQUEST))
+
+    async def run(self) -> None:
+        """Show followers what is new, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY)
+            following = [visitor for visitor in self._visitors.values() if visitor.following]
+            if following:
+                await self._feeds.look(self._desk, {name for visitor in following for name in visitor.following})
+                for visitor in following:
+                    visitor.show()
+
+    async def close(self) -> None:
+        """Say goodbye to every console and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._visitors):
+            task.cancel()
+        await asyncio.gather(*self._visitors, return_exceptions=True)
+        if self._path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+        self._desk.close()
+
+    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._begin(reader, writer)
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Task[None]:
+        visitor = Visitor(reader, writer, self._desk, self._feeds)
+        task = asyncio.create_task(visitor.serve(self._greeting()), name=f"console of {visitor.actor}")
+        self._visitors[task] = visitor
+        task.add_done_callback(lambda done: self._visitors.pop(done, None))
+        return task
+
+
+class Visitor:
+    """One console, as its engine sees it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, desk: Desk, feeds: Feeds) -> None:
+        self._reader, self._writer, self._desk, self._feeds = reader, writer, desk, feeds
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._answering: set[asyncio.Task[None]] = set()
+        self._read_only = True
+        self.actor = _peer(writer.get_extra_info("socket"))
+        self.following: dict[str, int] = {}
+        """Feeds, and how much of each was shown."""
+
+    async def serve(self, greeting: Message) -> None:
+        """Greet, then answer until the console leaves."""
+        try:
+            self._say({"acqs": VERSION, **greeting})
+            await self._answer_all()
+        except ControlError as error:
+            log.info("the console of %s is sent away: %s", self.actor, error)
+            self._say(refusal(error))
+        except ConnectionError:
+            log.debug("the console of %s is gone", self.actor)
+        finally:
+            for task in self._answering:
+                task.cancel()
+            self._writer.close()
+
+    async def _answer_all(self) -> None:
+        hello = await self._read()
+        if hello is None:
+            return
+        if hello.get("acqs") != VERSION:
+            raise ControlError(f"this engine speaks version {VERSION} of the control socket; use its release's console")
+        self._read_only = bool(hello.get("read_only"))
+        while (request := await self._read()) is not None:
+            await self._slots.acquire()
+            task = asyncio.create_task(self._answer(request))
+            self._answering.add(task)
+            task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._answering.discard(task)
+        self._slots.release()
+
+    async def _read(self) -> Message | None:
+        try:
+            line = await self._reader.readline()
+        except ValueError:
+            raise ControlError(f"a request is longer than {REQUEST} bytes") from None
+        return decode(line) if line else None
+
+    async def _answer(self, request: Message) -> None:
+        answer: Message
+        try:
+            answer = {"is": await self._do(request)}
+        except AcqsError as error:
+            answer = refusal(error)
+        with contextlib.suppress(ConnectionError):
+            self._say({"id": request.get("id"), **answer})
+            await self._writer.drain()
+
+    async def _do(self, request: Message) -> Any:
+        do, given = request.get("do"), request.get("with", {})
+        if not isinstance(do, str) or not isinstance(given, dict):
+            raise ControlError("a request needs do and with")
+        if do == "follow":
+            return self._follow(given.get("feeds"))
+        return await self._desk.answer(do, given, actor=self.actor, read_only=self._read_only)
+
+    def _follow(self, feeds: Any) -> None:
+        if not isinstance(feeds, list) or not set(map(str, feeds)) <= set(NAMES):
+            raise ControlError(f"there are the feeds {', '.join(NAMES)}")
+        self.following = {name: self.following.get(name, self._feeds.begins(name)) for name in feeds}
+
+    def show(self) -> None:
+        """Write what is new of what it follows; nothing while it still has much to take."""
+        for name, seen in self.following.items():
+            if self._writer.transport.get_write_buffer_size() > FULL or self._writer.is_closing():
+                return
+            news, self.following[name] = self._feeds.news(name, seen)
+            if news is not None:
+                self._say(news)
+
+    def _say(self, message: Message) -> None:
+        self._writer.write(encode(message))
+
+
+def _peer(sock: socket.socket) -> str:
+    """Who is at the other end, by the kernel's word."""
+    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _make_room(path: Path) -> None:
+    """Make the folder of a socket, and see that it is nobody else's."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if path.parent.stat().st_uid not in (0, os.geteuid()):
+        raise ControlError(f"{path.parent} belongs to another user; name another folder as [control] folder")
+    path.unlink(missing_ok=True)
+
+
+def _give_to_group(path: Path) -> None:
+    """Let the group in where there is one and we may; else only our own user and root can connect."""
+    try:
+        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+    except (KeyError, PermissionError):
+        log.info("only this user and root can attach a console: there is no group %s that %s can be given", GROUP, path)

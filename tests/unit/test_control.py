@@ -1,0 +1,232 @@
+"""An engine's control socket: who may do what, what is shown live, and that a bad console costs the engine nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acqs_core import demo
+from acqs_core.action import Outcome, Status, call
+from acqs_core.control import places
+from acqs_core.control.client import Client
+from acqs_core.control.serving import served
+from acqs_core.control.wire import RowView, decode, encode
+from acqs_core.engine import Engine
+from acqs_core.errors import ControlError, NotFound, Refused
+from acqs_core.settings import Settings
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose name is short enough for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="acqs-") as made:
+        yield Path(made)
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, folder: Path, *, may_stop: bool = False) -> AsyncIterator[Engine]:
+    """An engine on SQLite and the simulator, with its control socket."""
+    control = settings.control.model_copy(update={"folder": str(folder)})
+    async with demo.stage(settings.model_copy(update={"control": control})) as staged:
+        engine = Engine(staged)
+
+        async def run() -> None:
+            async with served(engine, stop=engine.stop if may_stop else None):
+                await engine.run()
+
+        task = asyncio.create_task(run())
+        try:
+            await asyncio.wait_for(engine.ready.wait(), 10)
+            yield engine
+        finally:
+            engine.stop()
+            await task
+
+
+@pytest.fixture
+async def engine(folder: Path) -> AsyncIterator[Engine]:
+    async with running(Settings(), folder) as one:
+        yield one
+
+
+@pytest.fixture
+async def console(engine: Engine, folder: Path) -> AsyncIterator[Client]:
+    async with await Client.attach("127.0.0.1", str(folder)) as client:
+        yield client
+
+
+class Seen:
+    """What a feed has told."""
+
+    def __init__(self, console: Client) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self._came = asyncio.Condition()
+        console.on_feed = self._take
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+        asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._came:
+            self._came.notify_all()
+
+    def rows(self, man_id: int) -> list[RowView]:
+        views = [RowView.unpack(item) for m in self.messages if m["feed"] == "rows" for item in m["items"]]
+        return [view for view in views if view.row.man_id == man_id]
+
+    async def until(self, holds: Any, seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds), self._came:
+            await self._came.wait_for(holds)
+
+
+async def test_a_call_is_injected_and_followed_until_it_ends(console: Client) -> None:
+    seen = Seen(console)
+    await console.follow("rows", "events", "status", "sessions")
+    new = call("Local/600@default", exten="610", callerid="CONSOLE1")
+    man_id = await console.ask("insert", action=new.action, callerid=new.callerid, lines=new.lines)
+    await seen.until(lambda: any(v.row.status is Status.DEAD for v in seen.rows(man_id)))
+    assert [view.row.status for view in seen.rows(man_id)][-1] is Status.DEAD
+    assert seen.rows(man_id)[-1].outcome is Outcome.ANSWERED
+    events = [text for m in seen.messages if m["feed"] == "events" for _, text in m["items"]]
+    assert any(text.startswith("Event: Hangup") and f"acqs-{man_id:010d}" in text for text in events)
+    assert any(session["man_id"] == man_id for m in seen.messages if m["feed"] == "sessions"
+               for session in m["is"]["living"])  # fmt: skip
+    shown = next(m["is"] for m in reversed(seen.messages) if m["feed"] == "status")
+    assert (shown["state"], shown["server_ip"]) == ("RUNNING", "127.0.0.1")
+    timeline = await console.ask("timeline", man_id=man_id)
+    assert RowView.unpack(timeline["row"]).row.man_id == man_id
+    first = timeline["journal"][0]
+    assert (first["event"], first["actor"]) == ("inserted", getpass.getuser()), "the operator is the socket's peer"
+
+
+async def test_pages_and_newer_rows_are_what_the_table_holds(console: Client) -> None:
+    await console.ask("pause", reason="a test")
+    made = [await console.ask("insert", action="Ping", lines=[f"X: {n}"]) for n in range(5)]
+    page = await console.ask("page", limit=3)
+    assert [RowView.unpack(row).row.man_id for row in page["rows"]] == made[:1:-1]
+    older = await console.ask("page", limit=3, before=page["next"])
+    assert [RowView.unpack(row).row.man_id for row in older["rows"]] == made[1::-1]
+    assert older["next"] is None
+    newer = await console.ask("newer", than=made[2])
+    assert ([RowView.unpack(row).row.man_id for row in newer["rows"]], newer["more"]) == (made[3:], False)
+    (server,) = await console.ask("servers")
+    assert (server["server_ip"], server["backlog"], server["control"]["paused"]) == ("127.0.0.1", 5, True)
+    assert {lease["role"] for lease in server["leases"]} == {"sender", "listener"}
+
+
+async def test_what_the_table_refuses_is_refused_with_the_same_error(console: Client) -> None:
+    with pytest.raises(NotFound, match="there is no action 4711"):
+        await console.ask("discard", man_id=4711)
+    await console.ask("pause")
+    man_id = await console.ask("insert", action="Ping")
+    with pytest.raises(Refused, match=f"action {man_id} is NEW by now, it was SENT"):
+        await console.ask("discard", man_id=man_id, expect="SENT")
+    await console.ask("discard", man_id=man_id, expect="NEW")
+    (view,) = [RowView.unpack(row) for row in await console.ask("rows", man_ids=[man_id])]
+    assert (view.row.status, view.outcome) == (Status.DEAD, Outcome.DISCARDED)
+
+
+@pytest.mark.parametrize(
+    ("do", "given"),
+    [("page", {"limit": "many"}), ("discard", {}), ("discard", {"man_id": 1, "actor": "root"}), ("drop", {}),
+     ("rows", {"man_ids": [0]}), ("answer", {}), ("follow", {"feeds": ["secrets"]}), ("pause", {"x": 1})],
+)  # fmt: skip
+async def test_a_request_that_is_not_understood_does_nothing(console: Client, do: str, given: dict[str, Any]) -> None:
+    with pytest.raises(ControlError):
+        await console.ask(do, **given)
+    assert (await console.ask("counts"))["NEW"] == 0
+
+
+async def test_a_read_only_console_looks_and_does_nothing(engine: Engine, folder: Path) -> None:
+    async with await Client.attach("127.0.0.1", str(folder), read_only=True) as console:
+        assert (await console.ask("counts"))["NEW"] == 0
+        with pytest.raises(Refused, match="read-only"):
+            await console.ask("pause")
+
+
+async def test_a_daemon_is_not_stopped_by_a_console_and_a_hosted_engine_is(engine: Engine, folder: Path) -> None:
+    async with await Client.attach("127.0.0.1", str(folder)) as console:
+        with pytest.raises(Refused, match="stop it where it was started"):
+            await console.ask("stop")
+    with tempfile.TemporaryDirectory() as other:
+        async with running(Settings(), Path(other), may_stop=True), await Client.attach("127.0.0.1", other) as hosted:
+            await hosted.ask("stop")
+            assert await asyncio.wait_for(hosted.gone(), 5) == "the engine has ended"
+
+
+async def test_the_socket_lets_nobody_in_but_user_and_group_and_is_removed(folder: Path) -> None:
+    async with running(Settings(), folder):
+        (path,) = places.found(folder, "127.0.0.1")
+        assert path == places.own(folder, "127.0.0.1")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert places.found(folder, "127.0.0.1") == []
+    with pytest.raises(ControlError, match="start one with acqs-core run"):
+        await Client.attach("127.0.0.1", str(folder))
+
+
+async def test_the_socket_of_a_killed_engine_is_removed_and_others_stay(engine: Engine, folder: Path) -> None:
+    dead = folder / "127.0.0.1-1.sock"
+    server = await asyncio.start_unix_server(lambda reader, writer: None, dead)
+    server.close()
+    await server.wait_closed()
+    dead.touch()  # 3.13 removes it by itself
+    alive = places.own(folder, "127.0.0.1")
+    os.utime(alive)
+    assert alive in places.found(folder, "127.0.0.1")
+    async with await Client.attach("127.0.0.1", str(folder)) as console:
+        assert console.greeting["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\xff\xfe\n", b"[]\n", b'{"acqs": 99}\n', b"x" * (2 << 20), b'{"acqs":1}\n{"do":1}\n[[[[\n'],
+    ids=["bytes", "list", "version", "endless", "later"],
+)  # fmt: skip
+async def test_a_console_that_speaks_otherwise_is_sent_away_and_the_next_is_served(
+    engine: Engine, folder: Path, garbage: bytes
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(places.own(folder, "127.0.0.1"))
+    writer.write(garbage)
+    with contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    async with await Client.attach("127.0.0.1", str(folder)) as console:
+        assert (await console.ask("counts"))["NEW"] == 0
+
+
+async def test_a_console_that_takes_nothing_is_told_later_what_it_missed(engine: Engine, folder: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(places.own(folder, "127.0.0.1"), limit=16 << 20)
+    await reader.readline()
+    writer.write(encode({"acqs": 1}) + encode({"id": 1, "do": "follow", "with": {"feeds": ["events"]}}))
+    await reader.readline()
+    transport = writer.transport
+    assert isinstance(transport, asyncio.ReadTransport)
+    transport.pause_reading()
+    async with await Client.attach("127.0.0.1", str(folder)) as other:
+        seen = Seen(other)
+        await other.follow("events")
+        flood, sent = 5000, 0
+        while sent < 40_000:
+            for _ in range(flood):
+                engine.telemetry.frames.add((0.0, b"Event: Newstate\r\nPadding: " + b"x" * 300))
+            sent += flood
+            already = len(seen.messages)
+            await seen.until(lambda already=already: len(seen.messages) > already)
+    transport.resume_reading()
+    missed = items = 0
+    async with asyncio.timeout(20):
+        while missed + items < engine.telemetry.frames.total:
+            told = decode(await reader.readline())
+            missed, items = missed + told["missed"], items + len(told["items"])
+    assert missed > 0
+    assert missed + items == engine.telemetry.frames.total
+    writer.close()
