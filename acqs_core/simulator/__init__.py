@@ -2,7 +2,7 @@
 
 It stands alone, so that what is tested with it cannot lean on it being wrong in the same way; its event sequences are
 compared with every stream recorded from a real Asterisk 22.10.1 (tests/unit/test_simulator_traces.py, and
-`python -m tests.simulator_coverage`, which says what is not compared).
+`python -m tests.simulated`, which says what is not compared).
 
 Not simulated: media and its events, transfers, conferences, hints, `Variable` effects on the dialplan, Redirect's
 ExtraChannel. CoreSettings, CoreStatus, ListCommands, Getvar and Setvar follow the documentation; no recording was

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from acqs_core.simulator.server import Simulator
     from acqs_core.simulator.session import Session
 
+MAX_IDENTITY = 255
+"""What Asterisk has room for when it answers Events: of a longer ActionID line the end is lost, its line end too (case
+`actionid_long`)."""
+
 
 def ping(simulator: Simulator, session: Session, request: Request) -> None:
     session.respond(request, "Success", ("Ping", "Pong"), ("Timestamp", f"{time.time():.6f}"))
@@ -26,7 +30,9 @@ def set_events(simulator: Simulator, session: Session, request: Request) -> None
         session.error(request, "Invalid event mask")
         return
     simulator.set_mask(session, mask)
-    session.respond(request, "Success", ("Events", "On" if mask else "Off"))
+    identity = f"ActionID: {request.get('ActionID')}\r\n" if request.get("ActionID") else ""
+    said = "On" if mask else "Off"
+    session.write(encode(f"Response: Success\r\n{identity[:MAX_IDENTITY]}Events: {said}\r\n\r\n"))
 
 
 def add_filter(simulator: Simulator, session: Session, request: Request) -> None:

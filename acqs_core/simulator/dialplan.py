@@ -63,8 +63,13 @@ def _plan(text: str) -> Steps:
     return tuple((application, data) for application, _, data in parts)
 
 
-def standard() -> Dialplan:
-    """The numbers and phones of the recorded streams, and the demo's (seed step 1: 8600011@demo, 91 and ten digits)."""
+def standard(
+    more: Mapping[tuple[str, str], Steps] | None = None, phones: Mapping[str, Phone] | None = None
+) -> Dialplan:
+    """The numbers and phones of the recorded streams, and the demo's (seed step 1: 8600011@demo, 91 and ten digits).
+
+    `more` extensions and `phones` of one's own are added, or take the place of those of their name.
+    """
     default = {
         "600": "Ringing; Wait 1; Answer; Wait 5",
         "601": "Answer; Wait 30",
@@ -84,7 +89,7 @@ def standard() -> Dialplan:
     extensions = {("default", exten): _plan(text) for exten, text in default.items()}
     extensions["demo", "8600011"] = _plan("Ringing; Wait 0.2; Answer; Wait 2; Hangup")
     refusing_number = Phone(refuse=(0.05, 1, 404))
-    phones = {
+    known = {
         "ans": Phone(ring=0.1, answer=0.6),
         "slow": Phone(ring=0.1, answer=0.6),
         "early": Phone(progress=0.1, answer=0.6),
@@ -96,4 +101,4 @@ def standard() -> Dialplan:
         "unalloc": refusing_number,
         "nobody": Phone(),
     }
-    return Dialplan(extensions, phones)
+    return Dialplan(extensions | dict(more or {}), known | dict(phones or {}))
