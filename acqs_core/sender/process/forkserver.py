@@ -7,6 +7,7 @@ socket or at the latest by the kernel's hand, and its children with it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -29,7 +30,8 @@ def main() -> None:
     # Told by a terminal or a service manager to stop, only the sender stops: its children answer to it alone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    server.serve()
+    with contextlib.suppress(BrokenPipeError):  # the sender went while it was being told something
+        server.serve()
 
 
 class ForkServer:

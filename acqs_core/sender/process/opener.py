@@ -8,7 +8,6 @@ import random
 
 from acqs_core.ami.backoff import Backoff
 from acqs_core.ami.endpoint import Endpoint
-from acqs_core.sender.child import ChildSession
 from acqs_core.sender.gate import Turn
 from acqs_core.sender.process.remote import RemoteSession
 from acqs_core.sender.process.server import ForkServer, ForkServerLost, Process
@@ -32,7 +31,12 @@ class InProcess:
         self._backoff = Backoff(random.random)
         self._started = self._not_before = float("-inf")
 
-    async def open(self, turn: Turn) -> ChildSession:
+    @property
+    def server_pid(self) -> int | None:
+        """The fork server's, for a status; None before there is one."""
+        return None if self._server is None else self._server.pid
+
+    async def open(self, turn: Turn) -> RemoteSession:
         """See Opener. A child waits for its turn when it lives and is ready: one that hangs keeps nobody's."""
         session = await RemoteSession.of(await self._fork())
         try:
