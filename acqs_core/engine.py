@@ -300,6 +300,7 @@ class Engine:
         """What the engine is doing, as plain data that is small enough to be taken every second.
 
         `ready`: actions are sent and heard of now, or would be but for a pause; `trouble` says why they are not.
+        `paused` is None for who does not hold the sender's lease, and does not look.
         """
         trouble = [text for text in self._troubles() if text]
         tokens = {role: grant.token for role, grant in self._grants.items()}
@@ -309,7 +310,7 @@ class Engine:
             "holder": self.holder,
             "leases": {role: tokens.get(role) for role in self._roles},
             "standing_by": [role for role in self._roles if self._standing_by.get(role)],
-            "paused": self._paused,
+            "paused": self._paused if "sender" in self._grants else None,
             "ready": not trouble,
             "uptime": round(time.monotonic() - self._started, 3),
             "up": {"database": self._database_trouble is None} | self._asterisk(),

@@ -66,7 +66,8 @@ def _engine(status: Mapping[str, Any]) -> Iterator[Metric]:
     about.add_sample("acqs_build_info", labels, 1)
     yield about
     yield _gauge("ready", "1 while actions are sent and heard of, or would be but for a pause.", status["ready"])
-    yield _gauge("paused", "1 while sending is paused.", status["paused"])
+    paused = {} if status["paused"] is None else status["paused"]
+    yield _gauge("paused", "1 while sending is paused; only who holds the sender's lease knows.", paused)
     yield _gauge("up", "1 while the other side answers.", status["up"], "peer")
     leases = status["leases"]
     held = {role: token is not None for role, token in leases.items()}

@@ -126,6 +126,11 @@ def test_a_table_that_cannot_be_read_has_no_sample_rather_than_an_old_one() -> N
     assert metrics["acqs_rows"].samples == metrics["acqs_oldest_new_age_seconds"].samples == []
 
 
+def test_who_does_not_know_of_a_pause_says_nothing_of_it() -> None:
+    assert exported(seen(Telemetry(), paused=None))["acqs_paused"].samples == []
+    assert value(exported(seen(Telemetry(), paused=True)), "acqs_paused") == 1
+
+
 def test_an_engine_that_only_sends_exports_nothing_about_listening() -> None:
     metrics = exported(seen(Telemetry(), read=None, leases={"sender": 1}))
     assert not [name for name in metrics if "listener" in name or "events" in name]

@@ -79,6 +79,16 @@ async def test_the_second_engine_of_a_server_stands_by_and_says_so(simulator: Si
             assert any("another engine serves 10.1.1.1" in text for text in status["trouble"])
 
 
+async def test_a_pause_is_told_by_who_sends_and_not_by_who_stands_by(simulator: Simulator, tmp_path: Path) -> None:
+    async with running(simulator, tmp_path) as first:
+        await says(first, lambda status: status["ready"])
+        async with running(simulator, tmp_path) as second:
+            await asyncio.to_thread(first.store.pause, actor="ann")
+            status = await says(first, lambda status: bool(status["paused"]))
+            assert status["ready"], "it would send but for the pause"
+            assert second.status()["paused"] is None, "it might miss the resume and say so for ever"
+
+
 async def test_an_engine_whose_asterisk_has_gone_is_not_ready(simulator: Simulator, tmp_path: Path) -> None:
     async with running(simulator, tmp_path) as engine:
         await says(engine, lambda status: status["ready"])
