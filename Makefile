@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo dist test lint bench lab-up lab-down clean
+.PHONY: help setup demo dist test test-all lint bench lab-up lab-down clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,13 @@ lint: $(READY) ## Formatting, lint, types, import rules
 test: $(READY) lint ## Everything: lint, then all tests, on real MariaDB and Asterisk where root can have them
 	@$(BIN)/python -m tests.lab prepare >&2
 	@$(BIN)/pytest $(ARGS)
+
+test-all: $(READY) lint ## As test, with MySQL and Asterisk 16, then every combination of them into docs/matrix.md; ~40 min
+	@$(BIN)/python -m tests.lab prepare --with mysql --with asterisk16 >&2
+	@export ACQS_ALL=1; failed=0; \
+	ACQS_REQUIRE=mariadb,asterisk,asterisk16,mysql $(BIN)/pytest $(ARGS) || failed=1; \
+	$(BIN)/python -m tests.matrix $(MATRIX) || failed=1; \
+	exit $$failed
 
 bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
 	@$(BIN)/python -m tests.lab prepare >&2

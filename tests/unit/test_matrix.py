@@ -1,0 +1,80 @@
+"""The table of results shows what did not pass, and nothing that was not tested counts as passed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from tests.integration.variant import Variant
+from tests.matrix.report import page
+from tests.matrix.run import Case, Result, broken_by, combinations, read, run
+
+MYSQL = Variant("16", "process", True, ("mysql",))
+WHEN = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
+
+REPORT = """<testsuites><testsuite>
+<testcase name="test_a_call_ends[mysql]"/>
+<testcase name="test_a_name_is_matched[mysql-x|y]"><failure message="assert 1 == 2&#10;more">trace</failure></testcase>
+<testcase name="test_a_name_is_matched[josé-mysql]"><skipped message="no phones here"/></testcase>
+<testcase name="test_it_stops"/>
+<testcase name="test_it_stops"><error message="failed on teardown">trace</error></testcase>
+</testsuite></testsuites>"""
+
+
+def shown(*results: Result) -> str:
+    return page(results, on="a machine", when=WHEN)
+
+
+def test_a_case_has_one_name_on_every_combination_and_one_verdict() -> None:
+    assert read(REPORT, MYSQL) == (
+        Case("a call ends", "passed"),
+        Case("a name is matched (x|y)", "failed", "assert 1 == 2 more"),
+        Case("a name is matched (josé)", "skipped", "no phones here"),
+        Case("it stops", "failed", "failed on teardown"),
+    )
+
+
+def test_all_combinations_are_two_times_two_times_two_times_three() -> None:
+    variants = list(combinations())
+    assert len(set(variants)) == len(variants) == 24
+    assert MYSQL in variants
+
+
+def test_only_what_was_tested_and_passed_is_good() -> None:
+    passed, skipped = Case("one", "passed"), Case("two", "skipped", "why")
+    assert Result(MYSQL, (passed,), 1.0).good
+    assert not Result(MYSQL, (passed, skipped), 1.0).good
+    assert not Result(MYSQL, (), 1.0).good
+    assert not Result(MYSQL, (passed,), 1.0, broken="ended after 900 s").good
+
+
+def test_the_page_shows_each_failure_in_the_table_and_in_its_own_words() -> None:
+    told = shown(
+        Result(Variant(kinds=("innodb",)), (Case("a call ends", "passed"),), 40.4, frozenset({"Asterisk 22.10.1"})),
+        Result(MYSQL, read(REPORT, MYSQL), 61.0, frozenset({"MySQL 9.7.4"})),
+        Result(Variant(kinds=("mysql",)), (), 900.0, broken="ended after 900 s: it | hung"),
+    )
+    assert "2026-01-02 03:04 UTC, a machine" in told
+    assert "Asterisk 22.10.1, MySQL 9.7.4" in told
+    assert "1 of 3 combinations passed" in told
+    assert "| | MariaDB, InnoDB | MySQL, InnoDB |" in told
+    assert "| Asterisk 22, task, plain | 1 passed, 40 s | **BROKEN**, 900 s |" in told
+    assert "| Asterisk 16, process, TLS | — | **2 failed and 1 skipped** of 4, 61 s |" in told
+    assert "| a call ends | 2 | 2 |  |" in told
+    assert "| it stops | 1 | 0 | **1 failed** |" in told
+    assert "- Asterisk 16, process, TLS, MySQL, InnoDB: it stops: failed: failed on teardown" in told
+    assert r"a name is matched (x\|y): failed: assert 1 == 2 more" in told
+    assert r"ended after 900 s: it \| hung" in told
+
+
+def test_a_page_without_failures_has_no_chapter_of_them() -> None:
+    assert "did not pass" not in shown(Result(MYSQL, (Case("a call ends", "passed"),), 1.0))
+
+
+def test_a_run_that_tests_nothing_or_never_ends_is_broken(tmp_path: Path) -> None:
+    assert broken_by(4, (), "ERROR: no such file", 900) == "pytest ended with code 4: ERROR: no such file"
+    assert broken_by(1, (Case("one", "passed"),), "an error at the end", 900)
+    assert not broken_by(1, (Case("one", "failed"),), "1 failed", 900)
+    ended = run(MYSQL, (str(tmp_path),), longest=0.2)  # no interpreter has loaded pytest by then
+    assert not ended.good
+    assert ended.broken.startswith("ended after 0.2 s")
