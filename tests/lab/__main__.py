@@ -17,7 +17,6 @@ from tests.lab.paths import cache_dir
 from tests.lab.processes import ServerFailed
 from tests.lab.progress import say
 
-
 _MORE: dict[str, Callable[[], chroot.Chroot]] = {
     "asterisk16": lambda: chroot.prepare(suite="bullseye"),
     "mysql": mysql.prepare,
