@@ -104,7 +104,7 @@ class Stand:
 def _endpoint(asterisk: Asterisk) -> dict[str, Any]:
     """Where this run's engines reach Asterisk: its plain port, or its TLS port and what to trust there."""
     if VARIANT.tls:
-        raise NotImplementedError("the lab's Asterisk has no TLS port yet")
+        return {"port": asterisk.tls_port, "tls": True, "tls_ca": str(asterisk.ca)}
     return {"port": asterisk.ami_port}
 
 
