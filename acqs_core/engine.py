@@ -319,6 +319,7 @@ class Engine:
             "children": self.sender.by_state() if self.sender is not None else {},
             "waiting_to_be_written": len(self._writer),
             "trouble": trouble,
+            "warnings": self.sender.warnings if self.sender is not None else [],
         }
 
     @property

@@ -129,5 +129,5 @@ async def _say_status(engine: Engine, manager: Manager) -> None:
 def status(engine: Engine) -> str:
     """One line for `systemctl status`: what the engine does, or why it does not."""
     now = engine.snapshot()
-    words = [*(["paused"] if now["paused"] else []), *dict.fromkeys(now["trouble"])]
+    words = [*(["paused"] if now["paused"] else []), *dict.fromkeys(now["trouble"] + now["warnings"])]
     return f"{now['server_ip']}: {'; '.join(words) or 'serving'}".replace("\n", " ")

@@ -16,6 +16,7 @@ from panoramisk.manager import Manager
 
 from acqs_core.ami.endpoint import Endpoint
 from acqs_core.ami.protocol import QueueProtocol, Stats
+from acqs_core.ami.refusals import IN_USE, SHUTTING_DOWN
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import AmiMessage
 from acqs_core.errors import AlreadyInUse, ConnectFailed, LoginRefused, ResponseTimeout, ShuttingDown
@@ -24,9 +25,6 @@ log = logging.getLogger(__name__)
 
 ANY = "*"
 """The name under which a callback hears every event."""
-
-SHUTTING_DOWN = "shutting down"
-"""In Asterisk's answer to every action, Login and Ping too, while it stops gracefully (13 and later, facts/ami.md)."""
 
 _CHALLENGE = b"Action: Challenge\r\nActionID: acqs-challenge\r\nAuthType: MD5\r\n\r\n"
 
@@ -127,9 +125,9 @@ class QueueManager(Manager):  # type: ignore[misc]
         if response.success:
             return
         place, username, says = self.endpoint.place, self.endpoint.username, response.message
-        if SHUTTING_DOWN in says:
+        if says == SHUTTING_DOWN:
             raise ShuttingDown(f"Asterisk at {place} is shutting down and takes nothing new; nothing was sent")
-        if says == "Login Already In Use":
+        if says == IN_USE:
             raise AlreadyInUse(
                 f"Asterisk at {place} has {username!r} logged in already and lets it in only once; give sender and "
                 "listener users of their own, and set allowmultiplelogin = yes in manager.conf"

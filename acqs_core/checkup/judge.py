@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from acqs_core.ami.refusals import class_for
 from acqs_core.ami.session import Form
 from acqs_core.checkup import rights
 from acqs_core.checkup.conf import Line
@@ -132,7 +133,7 @@ def _of_actions(seen: Seen, actions: Collection[str], level: Level, harm: str, i
                       f"look at its write = yourself; needed are {', '.join(actions)}")  # fmt: skip
         return
     lacking = [action for action in actions if action.lower() not in seen.listing]
-    strange = [action for action in lacking if rights.class_for(action, seen.form) is None]
+    strange = [action for action in lacking if class_for(action, seen.form) is None]
     known = [action for action in lacking if action not in strange]
     if known:
         classes = ", ".join(rights.write_classes(known, seen.form))
@@ -153,7 +154,7 @@ def of_needless_rights(seen: Seen, actions: Collection[str]) -> Iterator[Finding
     """Rights with which a stolen secret does more harm than it must. `actions` are those that the user performs."""
     if seen.listing is None:
         return
-    unknown = [action.lower() for action in actions if rights.class_for(action, seen.form) is None]
+    unknown = [action.lower() for action in actions if class_for(action, seen.form) is None]
     needed = {cls for action in unknown for cls in seen.listing.get(action, frozenset())}
     needed.update(rights.write_classes(actions, seen.form))
     broad = [name for name in rights.BROAD if name in rights.classes_of(seen.listing) - needed]

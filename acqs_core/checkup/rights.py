@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from acqs_core.ami.refusals import class_for
 from acqs_core.ami.session import AmiMessage, Form
 from acqs_core.settings import Settings
 
@@ -18,15 +19,6 @@ Listing = Mapping[str, frozenset[str]]
 
 USUAL = ("Originate", "Redirect", "Hangup")
 """What a dialer queues, where `allow_actions` does not say."""
-
-CLASSES = {
-    "originate": "originate", "redirect": "call", "hangup": "call", "setvar": "call", "getvar": "call",
-    "atxfer": "call", "playdtmf": "call", "status": "call", "monitor": "call", "stopmonitor": "call",
-    "changemonitor": "call", "pausemonitor": "call", "unpausemonitor": "call", "mixmonitor": "system",
-    "stopmixmonitor": "system", "command": "command", "userevent": "user", "coreshowchannels": "reporting",
-    "coresettings": "reporting", "filter": "system",
-}  # fmt: skip
-"""The narrowest class that allows an action (facts/ami.md, and ListCommands of 16.28 and 22.10)."""
 
 BROAD = ("command", "config", "system")
 """Classes with which a user can run programs or change the configuration: worth a word where nothing needs them."""
@@ -47,13 +39,6 @@ def listing_of(response: AmiMessage) -> Listing | None:
 def classes_of(listing: Listing) -> set[str]:
     """The write classes that a user surely has: those without which something would not be in its list."""
     return {next(iter(classes)) for classes in listing.values() if len(classes) == 1}
-
-
-def class_for(action: str, form: Form) -> str | None:
-    """The write class to give a user for an action; None where we do not know it."""
-    if action.lower() == "originate" and form.is_old:
-        return "call"  # it has a class of its own since 1.6
-    return CLASSES.get(action.lower())
 
 
 def queued_actions(settings: Settings, recent: Collection[str]) -> list[str]:

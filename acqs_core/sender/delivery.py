@@ -16,13 +16,15 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from acqs_core.action import Message, Outcome, Row
-from acqs_core.ami.session import NotWritten
-from acqs_core.errors import AmiError, QueueError
+from acqs_core.ami.refusals import SHUTTING_DOWN
+from acqs_core.ami.session import AmiMessage, NotWritten
+from acqs_core.errors import AmiError, QueueError, ShuttingDown
 from acqs_core.queue.store import Store
 from acqs_core.queue.writer import Writer
 from acqs_core.sender import settle
 from acqs_core.sender.child import Child, ChildSession, State
 from acqs_core.sender.clearance import Clearance
+from acqs_core.sender.denials import Denials
 from acqs_core.sender.gate import Gate, NotWanted
 from acqs_core.sender.places import Places
 from acqs_core.sender.screening import Screening
@@ -61,10 +63,10 @@ class Deliveries:
         self._on_sending = on_sending
         self._turns = Turns()
         self._places = Places(settings.max_sessions)
-        self._logins = asyncio.Semaphore(settings.max_logins)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unwritten = Unwritten(time.monotonic)
         self.children: dict[int, Child] = {}
+        self.denials = Denials()
 
     # What the sender asks and tells.
 
@@ -191,7 +193,8 @@ class Deliveries:
             if not await self._mark_sent(child, session):
                 self._keep_unwritten(child)
                 return
-            await self._send(child, session)
+            if not await self._send(child, session):
+                return
             self._turns.give(child.row)
             self._places.lingers(child)
             if self._clearance.draining:
@@ -205,8 +208,8 @@ class Deliveries:
         @contextlib.asynccontextmanager
         async def turn(pid: int | None) -> AsyncIterator[None]:
             child.pid = pid
-            async with self._logins:
-                if self._clearance.stopped:
+            async with self._gate.logins.turn:
+                if self._clearance.stopped or self._gate.is_shut:
                     raise NotWanted
                 yield
 
@@ -230,7 +233,8 @@ class Deliveries:
         self._touched.add(child.row.man_id)
         return changed and time.monotonic() - asked < MARK_DEADLINE and session.is_open
 
-    async def _send(self, child: Child, session: ChildSession) -> None:
+    async def _send(self, child: Child, session: ChildSession) -> bool:
+        """False when the action was certainly not carried out."""
         self._on_sending(child.row, child.message, self._gate.with_channel_id)
         self._counters.sent += 1
         self._took(child)
@@ -241,18 +245,34 @@ class Deliveries:
             self._counters.sent -= 1
             self._failed(child, str(error))
             self._keep_unwritten(child)
-            return
+            return False
         except AmiError as error:
             self._counters.unknown += 1
             log.warning("row %d: the outcome is unknown: %s", child.row.man_id, error)
             self._failed(child, str(error))
             settle.unanswered(self._writer, child, error)
-            return
+            return True
+        if response.message == SHUTTING_DOWN and not response.success:
+            self._not_taken(child, response.message)
+            return False
+        self._answered(child, session, response)
+        return True
+
+    def _not_taken(self, child: Child, says: str) -> None:
+        """Asterisk answered without having looked at the action."""
+        self._counters.sent -= 1
+        self._failed(child, f"not taken: {says}")
+        self._writer.journal(child.row.man_id, "not taken", says)
+        self._keep_unwritten(child)
+        self._gate.shut(ShuttingDown(f"{says} and takes nothing new"))
+
+    def _answered(self, child: Child, session: ChildSession, response: AmiMessage) -> None:
         self._counters.answered += 1
         self._latencies.sent_to_answered.observe(time.monotonic() - child.since)
-        if settle.answered(self._writer, child, response):
+        mend = self.denials.mend_for(child.message.action, response, session.banner)
+        if settle.answered(self._writer, child, response, mend):
             self._counters.refused += 1
-            self._failed(child, f"refused: {response.message}")
+            self._failed(child, f"refused: {response.message}{mend}")
 
     def _took(self, child: Child) -> None:
         """How long this row has waited for its write, which comes next."""

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from acqs_core.errors import AmiError, ChildLost, SessionLost
+from acqs_core.errors import AmiError, ChildLost, NoBanner, SessionLost
 from acqs_core.sender.child import ChildSession
-from acqs_core.sender.pacing import Breaker
+from acqs_core.sender.pacing import Breaker, Logins
 from acqs_core.telemetry import Counters
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,12 @@ class Opener(Protocol):
 class Gate:
     """One Asterisk as the sender sees it. `booted` says whether it has told that it is fully booted."""
 
-    def __init__(self, opener: Opener, counters: Counters, booted: Callable[[], bool]) -> None:
+    def __init__(self, opener: Opener, counters: Counters, booted: Callable[[], bool], max_logins: int) -> None:
         self._opener, self._counters, self._booted = opener, counters, booted
         self._breaker = Breaker(random.random)
         self._back_since = float("-inf")
         self._lost_children = 0
+        self.logins = Logins(max_logins)
         self.with_channel_id = True
         """Whether this Asterisk knows ChannelId."""
         self.answered = asyncio.Event()
@@ -76,7 +77,7 @@ class Gate:
     def doubt(self) -> None:
         """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
         self._back_since = time.monotonic()
-        self._shut(SessionLost("the listener's connection to Asterisk ended"))
+        self.shut(SessionLost("the listener's connection to Asterisk ended"))
 
     async def probe(self) -> float:
         """Try with a session of nobody's whether it is back, when it is time; the seconds until the next try."""
@@ -103,17 +104,21 @@ class Gate:
             log.warning("sender: a session is lost, its row goes back to NEW: %s", error)
             self._lost_children += 1
             if self._lost_children >= MAX_LOST:
-                self._shut(error)
+                self.shut(error)
         except AmiError as error:
             self._counters.logins_failed += 1
-            if self._breaker.reason != str(error):
-                log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
-            self._shut(error)
+            if isinstance(error, NoBanner) and not self.is_shut:
+                self.logins.turned_away()
+            self.shut(error)
         else:
             self._lost_children = 0
+            self.logins.worked()
             return session
         return None
 
-    def _shut(self, error: AmiError) -> None:
+    def shut(self, error: AmiError) -> None:
+        """Asterisk does not take sessions, or actions: leave it alone for as long as this error calls for."""
+        if self._breaker.reason != str(error):
+            log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
         self._counters.breaker_opens += not self._breaker.is_open
         self._breaker.failed(time.monotonic(), error)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import logging
 from collections.abc import Callable
 
 from acqs_core.ami.backoff import Backoff
 from acqs_core.errors import AmiError
+
+log = logging.getLogger(__name__)
 
 BUSY_POLL = 0.010
 """Seconds between looks at the table while rows come (design §5)."""
@@ -74,6 +78,37 @@ class Breaker:
         """A login succeeded."""
         self.reason = None
         self._backoff.worked()
+
+
+class Logins:
+    """Turns to log in: `most` at a time, and fewer for a while when Asterisk turned one away without a banner, because
+    its authlimit counts the logins of others too."""
+
+    RECOVERY = 20
+    """Logins that must succeed before one more is tried at a time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self.allowed = most
+        self._well = 0
+        self.turn = asyncio.Semaphore(most)
+        """To be held while logging in."""
+
+    def turned_away(self) -> None:
+        """Half as many from now on. Who holds or awaits a turn of before is done with it soon: the gate is shut."""
+        self.allowed = max(1, self.allowed // 2)
+        self._well = 0
+        self.turn = asyncio.Semaphore(self.allowed)
+        log.warning("sender: no more than %d of %d logins at a time for now", self.allowed, self._most)
+
+    def worked(self) -> None:
+        """A login succeeded."""
+        if self.allowed == self._most:
+            return
+        self._well += 1
+        if self._well == self.RECOVERY:
+            self._well = 0
+            self.allowed += 1
+            self.turn.release()
 
 
 class CallerIdOrder:

@@ -44,6 +44,10 @@ LOOKOUT = 2.0
 """Seconds that a thread looks out for NEW rows before the loop looks after everything else again."""
 
 
+MOST_AWAY = 1.0
+"""Seconds after which rows that could not be sent are looked after, however long Asterisk is left alone."""
+
+
 class Sender:
     """Runs for one server_ip while it holds the sender's lease."""
 
@@ -62,7 +66,7 @@ class Sender:
         self._store, self._writer, self._threads = store, writer, threads
         self._settings, self._counters, self._pulse = settings, telemetry.counters, telemetry.pulse
         self._opener = opener
-        self._gate = Gate(opener, self._counters, asterisk_booted)
+        self._gate = Gate(opener, self._counters, asterisk_booted, settings.max_logins)
         self._screening = Screening(settings)
         self._clearance = Clearance(self._gate, settings.max_per_second)
         self._deliveries = Deliveries(
@@ -89,6 +93,11 @@ class Sender:
     def trouble(self) -> str | None:
         """Why no rows are sent, in words; None while all is well."""
         return self._table_trouble or self._gate.trouble
+
+    @property
+    def warnings(self) -> list[str]:
+        """What some rows fail of, in words."""
+        return self._deliveries.denials.told
 
     # What the engine tells the sender.
 
@@ -178,7 +187,7 @@ class Sender:
         try:
             await self._deliveries.give_back()
             if self._gate.is_shut:
-                return await self._gate.probe()
+                return min(await self._gate.probe(), MOST_AWAY)
             if self._clearance.token is None or self._clearance.paused:
                 return 1.0
             if not self._gate.has_booted:

@@ -28,10 +28,10 @@ def unanswered(writer: Writer, child: Child, error: AmiError) -> None:
     writer.journal(child.row.man_id, "unanswered", str(error))
 
 
-def answered(writer: Writer, child: Child, response: AmiMessage) -> bool:
-    """Asterisk answered; an Error ends the row. Gives whether it was one."""
+def answered(writer: Writer, child: Child, response: AmiMessage, mend: str = "") -> bool:
+    """Asterisk answered; an Error ends the row, with what would `mend` it. Gives whether it was one."""
     man_id = child.row.man_id
-    says = response.get("Message")
+    says = response.message + mend
     output = "\n".join(response.all("Output"))
     refused = response.response.lower() in ("error", "fail", "failure")
     writer.journal(man_id, "refused" if refused else "answered", "\n".join(filter(None, (says, output)))[:MAX_DETAIL])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acqs_core.errors import ConnectFailed
-from acqs_core.sender.pacing import BUSY_FOR, BUSY_POLL, IDLE_POLL, Breaker, CallerIdOrder, Poll, Rate
+from acqs_core.sender.pacing import BUSY_FOR, BUSY_POLL, IDLE_POLL, Breaker, CallerIdOrder, Logins, Poll, Rate
 
 
 def test_the_table_is_looked_at_often_for_a_while_after_a_row_came() -> None:
@@ -121,3 +121,24 @@ def test_however_rows_come_and_go_the_lowest_of_each_line_and_nobody_else_has_th
             line.remove(leaver)
             assert order.leave(callerid, leaver) == (line[0] if was_first and line else None)
     assert len(order) == sum(1 for line in standing.values() if line)
+
+
+async def test_a_login_that_is_turned_away_halves_how_many_log_in_at_a_time_and_success_brings_them_back() -> None:
+    logins = Logins(8)
+    logins.turned_away()
+    assert logins.allowed == 4
+    for _ in range(5):
+        logins.turned_away()
+    assert logins.allowed == 1
+    async with logins.turn:
+        assert logins.turn.locked()
+    for _ in range(2 * Logins.RECOVERY):
+        logins.worked()
+    assert logins.allowed == 3
+    async with logins.turn, logins.turn:
+        assert not logins.turn.locked()
+        async with logins.turn:
+            assert logins.turn.locked()
+    for _ in range(20 * Logins.RECOVERY):
+        logins.worked()
+    assert logins.allowed == 8

@@ -131,7 +131,7 @@ async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(
     ringing = ("Channel: PJSIP/ring", "Context: default", "Exten: 610", "Priority: 1", "Timeout: 5000", "Async: false")
     async with running(settings(simulator.address[1])) as engine:
         engine.store.insert_many([raw("Originate", ringing, callerid="H1"), hangup("none", callerid="H1")])
-        ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD)
+        ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD and t.outcome is not None)
     assert outcome_of(ended) is Outcome.DEAD_CALL
     assert [action.name for action in simulator.actions if action.name == "Hangup"] == []
 
