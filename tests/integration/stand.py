@@ -14,7 +14,7 @@ from acqs_core.queue.database import Database
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Timeline
 from acqs_core.settings import Settings, load
-from tests.integration.variant import Variant
+from tests.integration.variant import Isolation, Variant
 from tests.lab.asterisk import Asterisk
 from tests.lab.database import DatabaseServer
 
@@ -28,8 +28,15 @@ class Stand:
     """One database of one kind and one Asterisk; engines are started on them and stopped again."""
 
     def __init__(
-        self, server: DatabaseServer, database: str, asterisk: Asterisk, *, server_ip: str = SERVER_IP
+        self,
+        server: DatabaseServer,
+        database: str,
+        asterisk: Asterisk,
+        *,
+        server_ip: str = SERVER_IP,
+        isolation: Isolation = VARIANT.isolation,
     ) -> None:
+        self.isolation = isolation
         self.server, self.database, self.asterisk, self.server_ip = server, database, asterisk, server_ip
         self.url = server.url(database=database)
         self.store = Store(Database(self.url, pool_size=4), server_ip, serve_blank=True)
@@ -45,7 +52,7 @@ class Stand:
             "send_secret": self.asterisk.secret("acqs_send"),
         }
         flags: dict[str, Any] = {"server_ip": self.server_ip, "queue": {"url": self.url}}
-        flags["sender"] = {"linger": 0.2, "isolation": VARIANT.isolation} | sections.pop("sender", {})
+        flags["sender"] = {"linger": 0.2, "isolation": self.isolation} | sections.pop("sender", {})
         flags["asterisk"] = asterisk | sections.pop("asterisk", {})
         return flags | sections
 
