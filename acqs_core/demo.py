@@ -119,7 +119,7 @@ async def stage(settings: Settings) -> AsyncIterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="acqs-demo-") as folder:
         async with Simulator(disorder=0.2) as simulator:
             staged = _settings(Path(folder), simulator)
-            schema.init(Database(staged.queue.url.get_secret_value(), pool_size=1))
+            schema.init(Database.of(staged.queue, pool_size=1))
             yield settings.model_copy(update={"queue": staged.queue, "asterisk": staged.asterisk})
 
 
@@ -135,7 +135,7 @@ async def trickle(engine: Engine) -> None:
 
 async def _run(simulator: Simulator, folder: Path, scenarios: list[Scenario], seconds: float) -> Report:
     settings = _settings(folder, simulator)
-    database = Database(settings.queue.url.get_secret_value(), pool_size=1)
+    database = Database.of(settings.queue, pool_size=1)
     schema.init(database)
     database.dispose()
     engine = Engine(settings)

@@ -56,9 +56,8 @@ class Engine:
 
     def __init__(self, settings: Settings, *, send: bool = True, listen: bool = True) -> None:
         self._settings = settings
-        url = settings.queue.url.get_secret_value()
-        self._db = Database(url, pool_size=THREADS)
-        self._lease_db = Database(url, pool_size=1)
+        self._db = Database.of(settings.queue, pool_size=THREADS)
+        self._lease_db = Database.of(settings.queue, pool_size=1)
         self.store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
         self._leases = Leases(self._lease_db)
         self._threads = ThreadPoolExecutor(THREADS, "acqs-db")

@@ -33,6 +33,11 @@ class _Section(BaseModel):
 class QueueSettings(_Section):
     url: SecretStr = SecretStr("mysql://acqs@127.0.0.1:3306/asterisk")
     """The database: `mysql://user:password@host:port/database` or `sqlite:///path`."""
+    tls_ca: Path | None = None
+    """A file of PEM certificates: speak TLS, and only with a server whose certificate they signed. Without it TLS is
+    spoken where the server offers it, and nothing is checked."""
+    tls_verify_name: bool = True
+    """With `tls_ca`: the certificate must name the url's host too. Those that MySQL makes for itself name none."""
 
     @field_validator("url")
     @classmethod

@@ -43,7 +43,7 @@ def database(chosen: Settings) -> Database:
     """The database of one command."""
     from acqs_core.queue.database import Database
 
-    return Database(chosen.queue.url.get_secret_value(), pool_size=1)
+    return Database.of(chosen.queue, pool_size=1)
 
 
 def store(chosen: Settings) -> Store:

@@ -47,7 +47,7 @@ class Desk:
         self, settings: Settings, wake: Callable[[], object], stop: Callable[[], object] | None = None
     ) -> None:
         self._settings, self._wake, self._stop = settings, wake, stop
-        self._db = Database(settings.queue.url.get_secret_value(), pool_size=THREADS)
+        self._db = Database.of(settings.queue, pool_size=THREADS)
         self._store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
         self._leases = Leases(self._db)
         self._threads = ThreadPoolExecutor(THREADS, "acqs-desk")

@@ -84,7 +84,7 @@ async def _run(settings: Settings, console: socket.socket, *, demo: bool) -> Non
     from acqs_core.queue.database import Database
 
     async with _stage(settings, demo=demo) as (chosen, play):
-        schema.demand(Database(chosen.queue.url.get_secret_value(), pool_size=1))
+        schema.demand(Database.of(chosen.queue, pool_size=1))
         engine = Engine(chosen)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, engine.stop)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
+import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -22,6 +24,7 @@ from acqs_core.errors import QueueError, QueueUnavailable, SchemaMissing, Settin
 from acqs_core.queue import layout
 from acqs_core.queue.dialect import MYSQL, SQLITE, Dialect
 from acqs_core.queue.fence import Fence
+from acqs_core.settings import QueueSettings
 
 T = TypeVar("T")
 
@@ -66,18 +69,23 @@ _SESSION = (
 class Database:
     """A pooled engine for one url; thread-safe.
 
-    `url` is mysql://user:secret@host:port/database or sqlite:////absolute/path. Raises SettingsError for any other.
-    Nothing is connected until the first `run`.
+    `url` is mysql://user:secret@host:port/database or sqlite:////absolute/path; `tls` are further arguments of
+    pymysql.connect. Raises SettingsError for any other url. Nothing is connected until the first `run`.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, tls: Mapping[str, Any] = MappingProxyType({})) -> None:
         parsed = _parse(url)
         self.words: Dialect = SQLITE if parsed.get_backend_name() == "sqlite" else MYSQL
         self.dialect: str = self.words.name
         self.shown: str = parsed.render_as_string(hide_password=True).replace("+pymysql", "").replace("+pysqlite", "")
-        self._engine = _engine(parsed, pool_size)
+        self._engine = _engine(parsed, pool_size, tls)
         self._layout: layout.Layout | None = None
         self._fence = Fence()
+
+    @classmethod
+    def of(cls, settings: QueueSettings, *, pool_size: int = 8) -> Self:
+        """The database of `[queue]`. Raises SettingsError, for a tls_ca that cannot be read too."""
+        return cls(settings.url.get_secret_value(), pool_size=pool_size, tls=_tls(settings))
 
     def __repr__(self) -> str:
         return f"Database({self.shown!r})"
@@ -136,6 +144,11 @@ class Database:
         code, text = _code(error), _text(error)
         if _tries(error) > 1:
             return QueueUnavailable(f"{self.shown}: still locked by others after {_tries(error)} tries: {text}")
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return QueueUnavailable(
+                f"{self.shown}: the server's certificate is not trusted: {text}; look at [queue] tls_ca, and at "
+                "tls_verify_name when the certificate names no host, as those that MySQL makes for itself"
+            )
         if error.connection_invalidated or code in _AWAY:
             return QueueUnavailable(f"{self.shown}: the database is away, the statement's effect is not known: {text}")
         if code in _MISSING or "no such table" in text or "no such column" in text:
@@ -164,7 +177,18 @@ def _parse(url: str) -> URL:
     raise SettingsError(f"queue.url starts with {parsed.drivername!r}; it must be mysql:// or sqlite:///")
 
 
-def _engine(url: URL, pool_size: int) -> sa.Engine:
+def _tls(settings: QueueSettings) -> dict[str, Any]:
+    if settings.tls_ca is None:
+        return {}
+    try:
+        ssl.create_default_context(cafile=settings.tls_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"queue.tls_ca: {settings.tls_ca} cannot be read as PEM certificates: {error}") from None
+    name = settings.tls_verify_name
+    return {"ssl_ca": str(settings.tls_ca), "ssl_verify_cert": True, "ssl_verify_identity": name}
+
+
+def _engine(url: URL, pool_size: int, tls: Mapping[str, Any]) -> sa.Engine:
     common: dict[str, Any] = {
         "isolation_level": "AUTOCOMMIT",
         "skip_autocommit_rollback": True,
@@ -183,6 +207,7 @@ def _engine(url: URL, pool_size: int) -> sa.Engine:
         "read_timeout": TIMEOUT,
         "write_timeout": TIMEOUT,
         "init_command": _SESSION,
+        **tls,
     }
     try:
         return sa.create_engine(url, connect_args=arguments, pool_recycle=RECYCLE, **common)
