@@ -70,7 +70,7 @@ class Engine:
         """The lease is held and what its last holder left has been put right."""
         self._standing_by: dict[str, str] = {}
         """Why a role's lease is not ours, in words, of each role that another engine has."""
-        self._database_trouble: str | None = "not reached yet"
+        self._database_trouble: str | None = "the database has not been asked yet"
         """What the last statement about a lease met, and there is one every second; None while all is well."""
         self._listener_elsewhere = False
         """Another engine listens: whether Asterisk has booted is not known here, and keeps nobody."""
@@ -301,7 +301,7 @@ class Engine:
         `ready`: actions are sent and heard of now, or would be but for a pause; `trouble` says why they are not.
         `paused` is None for who does not hold the sender's lease, and does not look.
         """
-        trouble = [text for text in self._troubles() if text]
+        trouble = list(dict.fromkeys(text for text in self._troubles() if text))
         tokens = {role: grant.token for role, grant in self._grants.items()}
         return {
             "server_ip": self._settings.server_ip,
@@ -334,9 +334,7 @@ class Engine:
         return {"asterisk": all(told)} if told else {}
 
     def _troubles(self) -> list[str | None]:
-        out = ["draining" if self.stopping.is_set() else None, self._writer.failing]
-        if self._database_trouble is not None:
-            out.append(f"the database is not to be had: {self._database_trouble}")
+        out = ["draining" if self.stopping.is_set() else None, self._database_trouble, self._writer.failing]
         for role in self._roles:
             if not self._granted[role].is_set():
                 out.append(self._standing_by.get(role) or f"{role}: has not taken over yet")

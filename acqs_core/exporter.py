@@ -69,7 +69,8 @@ class Board(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric, for prometheus_client."""
         seen = self.seen
-        return metrics(seen.status, seen.depth, self.lag)
+        depth = seen.depth if seen.status["up"]["database"] else None
+        return metrics(seen.status, depth, self.lag)
 
     def health(self) -> tuple[bool, dict[str, Any]]:
         """Whether the process lives and its loop turns: what a supervisor would restart it for."""

@@ -121,8 +121,9 @@ def test_a_histogram_is_cumulative_and_ends_with_its_count() -> None:
     assert [s.value for s in samples if s.name.endswith(("_count", "_sum"))] == [4, pytest.approx(99.0605)]
 
 
-def test_a_table_that_cannot_be_read_has_no_sample_rather_than_an_old_one() -> None:
-    metrics = exported(seen(Telemetry(), None))
+@pytest.mark.parametrize(("depth", "database"), [(None, True), (DEPTH, False)], ids=["not read", "database away"])
+def test_a_table_that_cannot_be_read_has_no_sample_rather_than_an_old_one(depth: Depth | None, database: bool) -> None:
+    metrics = exported(seen(Telemetry(), depth, up={"database": database}))
     assert metrics["acqs_rows"].samples == metrics["acqs_oldest_new_age_seconds"].samples == []
 
 
