@@ -37,7 +37,8 @@ _RIGHTS = {
 }
 _DENIED = frozenset({1044, 1142, 1143})
 _VARIABLES = (
-    "version", "sql_mode", "innodb_flush_log_at_trx_commit", "read_only", "wait_timeout", "autocommit",
+    "version", "sql_mode", "innodb_flush_log_at_trx_commit", "log_bin", "sync_binlog", "read_only", "wait_timeout",
+    "autocommit",
 )  # fmt: skip
 
 
@@ -189,6 +190,14 @@ def _durability(db: Database, variables: dict[str, str]) -> Iterator[Finding]:
                       f"ALTER TABLE {TABLE} ENGINE=InnoDB, where your other programs allow it")  # fmt: skip
     elif flush != "1":
         yield Finding("warning", "durability", f"innodb_flush_log_at_trx_commit is {flush}: {risk}", "set it to 1")
+    elif variables["log_bin"] in ("ON", "1") and variables["sync_binlog"] != "1":
+        # After a crash InnoDB takes back what it finds prepared and does not find in the binary log.
+        yield Finding(
+            "warning",
+            "durability",
+            f"the binary log is on and sync_binlog is {variables['sync_binlog']}: {risk}",
+            "set it to 1",
+        )
     else:
         yield Finding("ok", "durability", "a committed SENT survives a power cut")
 

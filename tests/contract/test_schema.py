@@ -217,6 +217,18 @@ def test_check_tells_durability_from_the_servers_own_setting(served: Backend, ow
     assert "durability" in found(served.db, "ok")
 
 
+def test_check_tells_durability_from_a_binary_log_too(served: Backend, own_server: DatabaseServer) -> None:
+    """MySQL has one unless told otherwise, MariaDB only when told to; without one sync_binlog means nothing."""
+    has_one = own_server.client("SELECT @@log_bin").strip() == "1"
+    before = own_server.client("SELECT @@GLOBAL.sync_binlog").strip()
+    own_server.client("SET GLOBAL sync_binlog = 0")
+    try:
+        findings = found(served.db, "warning" if has_one else "ok")
+    finally:
+        own_server.client(f"SET GLOBAL sync_binlog = {before}")
+    assert ("sync_binlog is 0" in findings["durability"].says) is has_one
+
+
 def test_check_of_a_database_that_is_not_there_is_a_finding_without_the_secret() -> None:
     (finding,) = schema.check(Database("mysql://acqs:hunter2@127.0.0.1:1/asterisk"), SERVER_IP)
     assert (finding.level, finding.subject) == ("error", "connection")
