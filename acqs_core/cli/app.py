@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from acqs_core import __version__
 from acqs_core.cli import asterisk, daemon, db, demo, inject, pause, queue, watch
+from acqs_core.cli.manual import exit_codes
 from acqs_core.errors import AcqsError
-
-EXIT_CODES = """Exit codes: 0 done; 1 failed or a check found errors; 2 wrong settings, flags or action; 3 database;
-4 no such row; 5 refused by the row's status; 6 Asterisk; 7 no engine to attach to;
-130 interrupted."""
 
 app = typer.Typer(
     name="acqs-core",
-    help="A central queue for Asterisk Manager actions: headless sender and listener, and its tools.",
-    epilog=EXIT_CODES,
+    epilog=exit_codes(),
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"acqs-core {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    """A central queue for Asterisk Manager actions: headless sender and listener, and its tools.
+
+    Producers INSERT actions into one table; `run` delivers them to Asterisk and writes back what became of them.
+    Results go to stdout, everything else to stderr. Settings come from a file, then the environment (ACQS_QUEUE__URL),
+    then flags. Each command has its own --help, with examples.
+    """
+
+
 daemon.register(app)
 watch.register(app)
 app.add_typer(inject.app, name="inject")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acqs_core.cli.common import Config, Json, ServerIp, Url, print_json, print_table, safe, settings, store
+from acqs_core.cli.manual import ending, exit_codes
 from acqs_core.errors import QueueError, SettingsError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 RECENT = 200
 """The newest rows of the queue that are looked at for actions the sender must be able to perform."""
 
-app = typer.Typer(help="Look at Asterisk.", no_args_is_help=True)
+app = typer.Typer(epilog=exit_codes(0, 1, 2, 6), no_args_is_help=True)
 
 
 @app.callback()
@@ -28,12 +29,11 @@ def group() -> None:
     """Look at Asterisk."""
 
 
-@app.command(
-    "check", help="Say what is wrong between us and Asterisk and how to mend it. Exit 1 when there is an error."
-)
+@app.command("check", epilog=ending("asterisk check", "asterisk check --seconds 2 --json", codes=(1, 6)))
 def check(
     seconds: Annotated[
-        float, typer.Option(min=0.0, max=3600.0, help="Listen this long, with and without the filter.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.0, max=3600.0, help="Listen this long, with and without the filter."),
     ] = 10.0,
     manager_conf: Annotated[
         Path | None,
@@ -44,6 +44,12 @@ def check(
     url: Url = None,
     json: Json = False,
 ) -> None:
+    """Say what is wrong between us and Asterisk and how to mend it.
+
+    Logs in as the sender and as the listener, compares their rights with what the settings and the newest rows need,
+    counts events with and without the filter, and prints what to put into manager.conf. Ends with 1 when there is an
+    error, with 0 when there are warnings only.
+    """
     import asyncio
 
     from acqs_core.checkup import checkup

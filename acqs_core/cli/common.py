@@ -23,8 +23,13 @@ Config = Annotated[
     typer.Option("--config", "-c", metavar="FILE", help="Settings file; else ./acqs.toml or /etc/acqs/acqs.toml."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-ServerIp = Annotated[str | None, typer.Option("--server-ip", help="Another server_ip than the settings'.")]
-Url = Annotated[str | None, typer.Option("--url", help="Another database than [queue] url; ps shows a password here.")]
+ServerIp = Annotated[
+    str | None, typer.Option("--server-ip", metavar="ADDRESS", help="Another server_ip than the settings'.")
+]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Another database than [queue] url; ps shows a password here."),
+]
 
 
 def settings(config: Path | None, server_ip: str | None = None, url: str | None = None) -> Settings:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from acqs_core.cli.common import Config, ServerIp, Url, database, settings
+from acqs_core.cli.manual import ending
 
 if TYPE_CHECKING:
     from acqs_core.engine import Engine
@@ -19,20 +20,38 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("run", help="Run sender and listener; SIGTERM drains.")(run)
-    app.command("send", help="Run the sender only.")(send)
-    app.command("listen", help="Run the listener only.")(listen)
+    app.command("run", epilog=_ending("run --config /etc/acqs/acqs.toml", "run --verbose"))(run)
+    app.command("send", epilog=_ending("send --server-ip 10.0.0.5"))(send)
+    app.command("listen", epilog=_ending("listen --server-ip 10.0.0.5"))(listen)
+
+
+def _ending(*examples: str) -> str:
+    return ending(*examples, codes=(3,))
 
 
 def run(config: Config = None, server_ip: ServerIp = None, url: Url = None, verbose: Verbose = False) -> None:
+    """Run sender and listener; SIGTERM drains.
+
+    It stays in the foreground, logs to stderr (JSON lines where that is no terminal), and waits for a database or an
+    Asterisk that is away. Told to stop, it sends no more, waits for the answers that are due and gives the rest back;
+    told twice, it does not wait. A second engine for the same server_ip stands by. See also acqs.service for systemd.
+    """
     _serve(config, server_ip, url, verbose)
 
 
 def send(config: Config = None, server_ip: ServerIp = None, url: Url = None, verbose: Verbose = False) -> None:
+    """Run the sender only.
+
+    It claims NEW rows and delivers them; without a listener somewhere, rows stay SENT. Otherwise as `run`.
+    """
     _serve(config, server_ip, url, verbose, do_listen=False)
 
 
 def listen(config: Config = None, server_ip: ServerIp = None, url: Url = None, verbose: Verbose = False) -> None:
+    """Run the listener only.
+
+    It writes back what becomes of the calls, of rows that any sender sent. Otherwise as `run`.
+    """
     _serve(config, server_ip, url, verbose, do_send=False)
 
 

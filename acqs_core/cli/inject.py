@@ -11,32 +11,52 @@ import typer
 from acqs_core import action
 from acqs_core.action import NewAction, Row, Status
 from acqs_core.cli.common import Config, Json, ServerIp, Url, operator, print_json, safe, settings, store
+from acqs_core.cli.manual import ending, exit_codes
 from acqs_core.errors import AcqsError
 
-app = typer.Typer(help="Insert a test action as a NEW row.", no_args_is_help=True)
+app = typer.Typer(help="Insert a test action as a NEW row.", epilog=exit_codes(0, 1, 2, 3), no_args_is_help=True)
 
-CallerId = Annotated[str, typer.Option("--callerid", help="Caller id of the row, by which readers find it.")]
-Context = Annotated[str, typer.Option(help="Dialplan context.")]
+CallerId = Annotated[
+    str, typer.Option("--callerid", metavar="ID", help="Caller id of the row, by which readers find it.")
+]
+Context = Annotated[str, typer.Option(metavar="NAME", help="Dialplan context.")]
 Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Follow the row to its end, at most this long.")]
 
 
-@app.command("call", help="A test call to --exten or --application: `inject call PJSIP/100 --exten 600`.")
+@app.command(
+    "call",
+    epilog=ending(
+        "inject call PJSIP/100 --exten 600 --wait 60",
+        "inject call Local/8600011@demo --application Playback --data beep",
+        "inject call PJSIP/100 --exten 600 --variable lead=7 --json",
+        codes=(1, 3),
+    ),
+)
 def call(
-    channel: Annotated[str, typer.Argument(help="Whom to call: PJSIP/100, Local/8600011@demo …")],
-    exten: Annotated[str, typer.Option(help="Extension to connect to.")] = "",
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Whom to call: PJSIP/100, Local/8600011@demo …")],
+    exten: Annotated[str, typer.Option(metavar="EXTEN", help="Extension to connect to.")] = "",
     context: Context = "default",
-    priority: Annotated[str, typer.Option(help="Priority in the extension.")] = "1",
-    application: Annotated[str, typer.Option(help="Application to connect to, instead of an extension.")] = "",
-    data: Annotated[str, typer.Option(help="The application's data.")] = "",
+    priority: Annotated[str, typer.Option(metavar="N", help="Priority in the extension.")] = "1",
+    application: Annotated[
+        str, typer.Option(metavar="NAME", help="Application to connect to, instead of an extension.")
+    ] = "",
+    data: Annotated[str, typer.Option(metavar="TEXT", help="The application's data.")] = "",
     callerid: CallerId = "",
-    timeout: Annotated[float, typer.Option(help="Seconds to let it ring.")] = 30.0,
-    variable: Annotated[list[str] | None, typer.Option(help="NAME=value, may be repeated.")] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to let it ring.")] = 30.0,
+    variable: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A channel variable; may be repeated.")
+    ] = None,
     config: Config = None,
     server_ip: ServerIp = None,
     url: Url = None,
     json: Json = False,
     wait: Wait = 0,
 ) -> None:
+    """A test call to --exten or --application.
+
+    Inserts an Originate as a producer would. With --wait it prints the row's steps as they come, and ends with 1 when
+    the row has not ended in that time.
+    """
     new = action.call(
         channel, context=context, exten=exten, priority=priority, application=application, data=data,
         callerid=callerid, timeout=timeout, variables=variable or (),
@@ -44,12 +64,12 @@ def call(
     _insert(new, config, server_ip, url, json, wait)
 
 
-@app.command("redirect", help="Move a live channel to another extension.")
+@app.command("redirect", epilog=ending("inject redirect acqs-0000000042 --exten 610", codes=(1, 3)))
 def redirect(
-    channel: Annotated[str, typer.Argument(help="Channel name, Uniqueid or ChannelId.")],
-    exten: Annotated[str, typer.Option(help="Extension to move it to.")],
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Channel name, Uniqueid or ChannelId.")],
+    exten: Annotated[str, typer.Option(metavar="EXTEN", help="Extension to move it to.")],
     context: Context = "default",
-    priority: Annotated[str, typer.Option(help="Priority in the extension.")] = "1",
+    priority: Annotated[str, typer.Option(metavar="N", help="Priority in the extension.")] = "1",
     callerid: CallerId = "",
     config: Config = None,
     server_ip: ServerIp = None,
@@ -57,14 +77,18 @@ def redirect(
     json: Json = False,
     wait: Wait = 0,
 ) -> None:
+    """Move a live channel to another extension.
+
+    The channel of a row is in its `channel` column (`queue show`); a call of ours is known by its ChannelId too.
+    """
     new = action.redirect(channel, context=context, exten=exten, priority=priority, callerid=callerid)
     _insert(new, config, server_ip, url, json, wait)
 
 
-@app.command("hangup", help="End a live channel.")
+@app.command("hangup", epilog=ending("inject hangup PJSIP/100-00000007 --cause 16", codes=(1, 3)))
 def hangup(
-    channel: Annotated[str, typer.Argument(help="Channel name, Uniqueid or ChannelId.")],
-    cause: Annotated[int | None, typer.Option(min=0, max=127, help="Q.850 cause.")] = None,
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Channel name, Uniqueid or ChannelId.")],
+    cause: Annotated[int | None, typer.Option(metavar="N", min=0, max=127, help="Q.850 cause.")] = None,
     callerid: CallerId = "",
     config: Config = None,
     server_ip: ServerIp = None,
@@ -72,22 +96,30 @@ def hangup(
     json: Json = False,
     wait: Wait = 0,
 ) -> None:
+    """End a live channel.
+
+    Asterisk refuses it when there is no such channel (any more); the row's outcome says so.
+    """
     _insert(action.hangup(channel, cause=cause, callerid=callerid), config, server_ip, url, json, wait)
 
 
-@app.command("command", help="Run a console command; its output goes to the row's journal (`queue show`).")
+@app.command("command", epilog=ending("inject command 'core show channels' --wait 5", codes=(1, 3)))
 def command(
-    text: Annotated[str, typer.Argument(help="Such as 'core show channels'.")],
+    text: Annotated[str, typer.Argument(metavar="COMMAND", help="Such as 'core show channels'.")],
     config: Config = None,
     server_ip: ServerIp = None,
     url: Url = None,
     json: Json = False,
     wait: Wait = 0,
 ) -> None:
+    """Run a command of Asterisk's console.
+
+    Its output goes to the row's journal (`queue show`). The sender's manager user needs write = command.
+    """
     _insert(action.command(text), config, server_ip, url, json, wait)
 
 
-@app.command("raw", help="Any action: `inject raw UserEvent 'UserEvent: Test' 'Key: value'`.")
+@app.command("raw", epilog=ending("inject raw UserEvent 'UserEvent: Test' 'Key: value'", codes=(1, 3)))
 def raw(
     name: Annotated[str, typer.Argument(metavar="ACTION", help="AMI action.")],
     lines: Annotated[list[str] | None, typer.Argument(metavar="LINE…", help="Header lines as they stand.")] = None,
@@ -98,6 +130,10 @@ def raw(
     json: Json = False,
     wait: Wait = 0,
 ) -> None:
+    """Any action, with its headers as they stand.
+
+    A header that holds CR, LF or NUL is refused: it would be a second action.
+    """
     _insert(action.raw(name, lines or (), callerid=callerid), config, server_ip, url, json, wait)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from acqs_core.action import Status
 from acqs_core.cli.common import Config, Json, ServerIp, Url, age, operator, print_json, settings, store
+from acqs_core.cli.manual import ending
 from acqs_core.errors import NotFound, Refused
 
 if TYPE_CHECKING:
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("pause", help="Stop sending for this server_ip; rows stay NEW. It outlives every program.")(pause)
-    app.command("resume", help="Send again; says first what has been waiting.")(resume)
+    app.command("pause", epilog=ending("pause", "pause 'carrier is down'", codes=(3,)))(pause)
+    resumed = ending("resume --dry-run", "resume --discard-older-than 300", codes=(1, 3))
+    app.command("resume", epilog=resumed)(resume)
 
 
 def pause(
-    reason: Annotated[str, typer.Argument(help="Why, for the next one who looks.")] = "",
+    reason: Annotated[str, typer.Argument(metavar="REASON", help="Why, for the next one who looks.")] = "",
     config: Config = None,
     server_ip: ServerIp = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
+    """Stop sending for this server_ip; rows stay NEW.
+
+    The pause stands in the table: it holds at once, for every program, and outlives them all until `resume`. What is
+    claimed and not written yet goes back to NEW; what is written stays.
+    """
     chosen = settings(config, server_ip, url)
     store(chosen).pause(actor=operator(), reason=reason)
     if json:
@@ -46,6 +53,11 @@ def resume(
     url: Url = None,
     json: Json = False,
 ) -> None:
+    """Send again; says first what has been waiting.
+
+    Calls that are hours late surprise those who answer them: look at the backlog by age with --dry-run, and discard
+    what is stale before the first one goes out. At a terminal it asks when something waits for more than a minute.
+    """
     import sys
 
     chosen = settings(config, server_ip, url)

@@ -24,6 +24,7 @@ from acqs_core.cli.common import (
     settings,
     store,
 )  # fmt: skip
+from acqs_core.cli.manual import ending, exit_codes
 from acqs_core.errors import Refused
 from acqs_core.filter import ROW_FIELDS, of_row, parse
 
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from acqs_core.queue.store import Store
     from acqs_core.queue.types import OutcomeRecord, Timeline
 
-app = typer.Typer(help="Look at the rows of this server_ip and mend them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at the rows of this server_ip and mend them.", epilog=exit_codes(*range(6)), no_args_is_help=True
+)
 
-ManId = Annotated[int, typer.Argument(metavar="MAN_ID", min=1)]
+ManId = Annotated[int, typer.Argument(metavar="MAN_ID", min=1, help="The row's number.")]
 CAP = 1000
 """Counts on a screen stop here: an exact count of a large table costs a hundred times as much (design §3)."""
 
@@ -48,8 +51,12 @@ def _store(config: Path | None, server_ip: str | None, url: str | None) -> Store
     return store(settings(config, server_ip, url))
 
 
-@app.command("counts", help="How many rows there are of each status (capped: 1000+).")
+@app.command("counts", epilog=ending("queue counts", "queue counts --json", codes=(3,)))
 def counts(config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False) -> None:
+    """How many rows there are of each status.
+
+    Counting stops at 1000 (shown as 1000+): an exact count of a large table would slow the queue down.
+    """
     found = _store(config, server_ip, url).counts(cap=CAP)
     if json:
         print_json({str(status): {"count": min(n, CAP), "capped": n > CAP} for status, n in found.items()})
@@ -57,11 +64,19 @@ def counts(config: Config = None, server_ip: ServerIp = None, url: Url = None, j
         print_table(("status", "rows"), [(s, f"{CAP}+" if n > CAP else n) for s, n in found.items()])
 
 
-@app.command("list", help="Rows, newest first; --unknown: those that were written and whose outcome is not known.")
+@app.command(
+    "list",
+    epilog=ending(
+        "queue list --status new",
+        "queue list --unknown",
+        "queue list --filter 'outcome:busy age:>60' --json",
+        codes=(3,),
+    ),
+)
 def list_(
     status: Annotated[Status | None, typer.Option(case_sensitive=False, help="Only this status.")] = None,
     unknown: Annotated[bool, typer.Option("--unknown", help="Only unknown outcomes.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10000)] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10000, help="At the most so many rows.")] = 50,
     before: Annotated[int | None, typer.Option(metavar="MAN_ID", min=1, help="Only rows older than this one.")] = None,
     filter_: Annotated[
         str, typer.Option("--filter", metavar="FILTER", help="text, /regex/, field:value, age:>60; ! before is not.")
@@ -71,6 +86,11 @@ def list_(
     url: Url = None,
     json: Json = False,
 ) -> None:
+    """Rows, newest first.
+
+    --unknown shows those that were written and whose outcome nobody knows: they are never sent again unless you say so
+    (`queue retry`). A filter is made of terms that must all hold, and looks at the newest 100,000 rows.
+    """
     chosen = settings(config, server_ip, url)
     wanted = parse(filter_, ROW_FIELDS)
     queue = store(chosen)
@@ -108,8 +128,12 @@ def _newest_first(
         before, most = page.next_before, most - len(page.rows)
 
 
-@app.command("show", help="One row: what it is, what became of it, and everything that happened to it.")
+@app.command("show", epilog=ending("queue show 42", "queue show 42 --json", codes=(3, 4)))
 def show(man_id: ManId, config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False) -> None:
+    """One row, and everything that happened to it.
+
+    Says in one sentence why the row is where it is, then its lines, then its timeline from the journal.
+    """
     timeline = _store(config, server_ip, url).timeline(man_id)
     if json:
         entries = [dataclasses.asdict(entry) for entry in timeline.journal]
@@ -129,7 +153,7 @@ def show(man_id: ManId, config: Config = None, server_ip: ServerIp = None, url: 
     )
 
 
-@app.command("retry", help="End a row and insert a copy of it as NEW.")
+@app.command("retry", epilog=ending("queue retry 42", "queue retry 42 --may-call-twice", codes=(3, 4, 5)))
 def retry(
     man_id: ManId,
     may_call_twice: Annotated[
@@ -140,6 +164,11 @@ def retry(
     url: Url = None,
     json: Json = False,
 ) -> None:
+    """End a row and insert a copy of it as NEW.
+
+    A row that was written and whose outcome is not known may have made its call: it is refused (5) unless you accept
+    with --may-call-twice that somebody is called twice.
+    """
     new = _store(config, server_ip, url).retry(man_id, actor=operator(), force=may_call_twice)
     if json:
         print_json({"retried": man_id, "man_id": new})
@@ -147,10 +176,15 @@ def retry(
         typer.echo(f"row {man_id} has ended, row {new} is its copy and NEW")
 
 
-@app.command("discard", help="End a NEW, QUEUE or SENT row: it becomes DEAD and is never sent (again).")
+@app.command("discard", epilog=ending("queue discard 42", codes=(3, 4, 5)))
 def discard(
     man_id: ManId, config: Config = None, server_ip: ServerIp = None, url: Url = None, json: Json = False
 ) -> None:
+    """End a NEW, QUEUE or SENT row for good.
+
+    It becomes DEAD and is never sent (again). A call that is already up is not hung up by this; `inject hangup` does
+    that.
+    """
     _store(config, server_ip, url).discard(man_id, actor=operator())
     if json:
         print_json({"discarded": man_id})
@@ -158,7 +192,9 @@ def discard(
         typer.echo(f"row {man_id} is DEAD, discarded")
 
 
-@app.command("purge", help="Delete final rows of this server_ip that are older than this, in small batches.")
+@app.command(
+    "purge", epilog=ending("queue purge --older-than 90", "queue purge --older-than 90 --yes", codes=(1, 3, 5))
+)
 def purge(
     days: Annotated[float, typer.Option("--older-than", metavar="DAYS", min=0.0, max=36_500.0, help="Age in days.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")] = False,
@@ -167,6 +203,10 @@ def purge(
     url: Url = None,
     json: Json = False,
 ) -> None:
+    """Delete old rows that are final, in small batches.
+
+    With them go their outcomes and their journal. Rows that may still change are never deleted, however old.
+    """
     import sys
 
     chosen = settings(config, server_ip, url)

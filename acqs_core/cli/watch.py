@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from acqs_core.cli.common import Config, Json, ServerIp, age, print_json, print_table, safe, settings
+from acqs_core.cli.manual import ending
 from acqs_core.errors import ControlError
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("status", help="What the engine that runs here is doing; --watch goes on saying it.")(status)
-    app.command("events", help="AMI events as the listener reads them, one a line.")(events)
+    app.command("status", epilog=ending("status", "status --watch --json", codes=(7, 130)))(status)
+    shown = ending("events --follow", "events --follow --filter event:Hangup", codes=(7, 130))
+    app.command("events", epilog=shown)(events)
 
 
 def status(
@@ -29,6 +31,11 @@ def status(
     server_ip: ServerIp = None,
     json: Json = False,
 ) -> None:
+    """What the engine that runs here is doing.
+
+    Asks it over its socket, as members of the group acqs may. --watch says it again whenever it has changed, until
+    interrupted.
+    """
     show = print_json if json else _print_status
     _with_engine(settings(config, server_ip), lambda engine: _watch(engine, "status", lambda m: show(m["is"]), watch))
 
@@ -42,6 +49,11 @@ def events(
     server_ip: ServerIp = None,
     json: Json = False,
 ) -> None:
+    """AMI events as the listener reads them, one a line.
+
+    Without --follow, what the engine still remembers of them. Events that came faster than they could be shown are
+    counted on stderr.
+    """
     from acqs_core.filter import parse
 
     wanted = parse(filter_)

@@ -161,7 +161,7 @@ def test_tables_for_people_show_text_from_rows_without_letting_it_drive_the_term
         (("queue", "show", "99"), 4, "99"),
         (("inject", "call", "PJSIP/1"), 2, "--exten"),
         (("inject", "raw", "Ping", "Key: one\r\nAction: Hangup"), 2, "CR, LF or NUL"),
-        (("inject", "call"), 2, "channel"),
+        (("inject", "call"), 2, "CHANNEL"),
         (("queue", "list", "--status", "GONE"), 2, "GONE"),
         (("run", "--config", "missing.toml"), 2, "missing.toml"),
         (("run", "--url", "sqlite:///nothing-in-it.sqlite3"), 3, "db init"),
