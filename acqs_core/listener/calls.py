@@ -154,12 +154,39 @@ class Calls:
             self._touch(leg.link)
         return self._judge()
 
+    def joined(self, uniqueid: str, to: str) -> list[Change]:
+        """Two channels are one call and no Linkedid says so: the first is counted to the call of the second.
+
+        Two calls that are as surely two rows' stay two: they only met.
+        """
+        old, link = (
+            (self._channels.get(one) or self._channels.add(one, "", self._now, begins=False)).link
+            for one in (uniqueid, to)
+        )
+        if old is link or (old.sure and link.sure and old.owner is not link.owner):
+            return []
+        self._now += 1
+        sure = old.sure or link.sure
+        owners = [one.owner for one in (old, link) if one.owner is not None and one.sure == sure]
+        owner = min(owners, key=lambda call: call.man_id, default=None)
+        if old.owner is not None:
+            self._part(old.owner, old)
+        self._channels.join(old, link, self._now)
+        for redirect in old.followers:
+            redirect.links.remove(old)
+            self._follow(redirect, link)
+        if owner is not None and (owner is not link.owner or sure is not link.sure):
+            self._own(owner, link, sure=sure)
+        self._match(link)
+        self._touch(link)
+        return self._judge()
+
     def ended(self, uniqueid: str) -> list[Change]:
         """A channel that Asterisk no longer lists: its Hangup was missed, its cause is not known."""
         leg = self._channels.get(uniqueid)
         if leg is None or leg.ended:
             return []
-        self._channels.end(leg, 0, self._now)
+        self._channels.end(leg, None, self._now)
         self._touch(leg.link)
         return self._judge()
 

@@ -94,8 +94,8 @@ class Channels:
             self.end(leg, number(get("Cause")), now)
         return before != (leg.name, leg.rang, leg.up, leg.ended, leg.cause)
 
-    def end(self, leg: Leg, cause: int, now: int) -> None:
-        """The channel is no more; `cause` is 0 where it is not known."""
+    def end(self, leg: Leg, cause: int | None, now: int) -> None:
+        """The channel is no more; `cause` is 0 where its Hangup gives none, None where that was not heard."""
         leg.cause = leg.cause or cause
         if not leg.ended:
             leg.ended, leg.ended_at = True, now
@@ -109,6 +109,21 @@ class Channels:
         leg.link = self._links[leg.uniqueid] = Link(leg.uniqueid, old.born, legs={leg.uniqueid: leg})
         self._rest(old, now)
         self._rest(leg.link, now)
+
+    def join(self, old: Link, link: Link, now: int) -> None:
+        """Count all channels of one call to another."""
+        for leg in old.legs.values():
+            leg.link = link
+        link.legs.update(old.legs)
+        link.born = min(link.born, old.born)
+        for caller in old.callers:
+            link.callers.add(caller)
+            self._by_caller[caller].pop(old.key)
+            self._by_caller[caller][link.key] = link
+        self._links.pop(old.key)
+        for one in (old, link):
+            self._ended_links.pop(one.key, None)
+        self._rest(link, now)
 
     def forget(self, link: Link) -> None:
         """Drop an ended call."""

@@ -53,13 +53,21 @@ class Leg:
     rang: bool = False
     up: bool = False
     ended: bool = False
-    cause: int = 0
+    cause: int | None = None
+    """Of its Hangup, 0 where that gives none; None while none was heard."""
     ended_at: int = 0
     """When it ended, counted in events."""
+    replaced: bool = False
+    """Another channel goes on in its place and under its name (Asterisk 1.4)."""
 
     @property
     def is_local(self) -> bool:
         return self.name[:6].lower() == "local/"
+
+    @property
+    def half(self) -> str:
+        """Which half of a Local channel it is, by its name: `Local/x-00000001;1`, on Asterisk 1.4 `Local/x-8b06,1`."""
+        return self.name[-1] if self.is_local and self.name[-2] in ";," else ""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -165,8 +173,8 @@ def shown_leg(legs: list[Leg]) -> Leg | None:
 
 def _without_far_halves(rang: list[Leg], legs: list[Leg]) -> list[Leg]:
     """The far half of a Local channel is no other channel to follow: it outlives the near half by an instant."""
-    near = {leg.name[:-1] for leg in legs if leg.name.endswith(";1")}
-    return [leg for leg in rang if not (leg.name.endswith(";2") and leg.name[:-1] in near)] or rang
+    near = {leg.name[:-2] for leg in legs if leg.half == "1"}
+    return [leg for leg in rang if not (leg.half == "2" and leg.name[:-2] in near)] or rang
 
 
 def answered(call: Call, legs: list[Leg]) -> bool:
@@ -187,6 +195,8 @@ def outcome_of(call: Call, legs: list[Leg]) -> Outcome:
     cause = cause_of(legs)
     if call.gone and call.reason is None and not cause:
         return Outcome.UNKNOWN
+    if cause is None and any(leg.rang and leg.cause == 0 for leg in legs):
+        return Outcome.NO_ANSWER  # Asterisk 16 hangs up with Cause 0 when a phone rang until the timeout
     return _OUTCOME_OF_CAUSE.get(cause or 0, Outcome.FAILED)
 
 
@@ -199,10 +209,10 @@ def _is_first(call: Call, leg: Leg) -> bool:
     return leg.uniqueid == (call.made or leg.link.key)
 
 
-def _rank(call: Call, leg: Leg) -> tuple[bool, bool, bool, float, str]:
-    """Order of preference: a real channel before a Local one, the one that was called before what it led to, one that
-    answered before one that only rang."""
-    return (leg.is_local, not _is_first(call, leg), not leg.up, _age(leg.uniqueid), leg.uniqueid)
+def _rank(call: Call, leg: Leg) -> tuple[bool, bool, bool, bool, float, str]:
+    """Order of preference: one that was not replaced, a real channel before a Local one, the one that was called before
+    what it led to, one that answered before one that only rang."""
+    return (leg.replaced, leg.is_local, not _is_first(call, leg), not leg.up, _age(leg.uniqueid), leg.uniqueid)
 
 
 def _age(uniqueid: str) -> float:

@@ -22,7 +22,7 @@ def call(*legs: tuple[str, str, str], reason: int | None = None, succeeded: bool
             leg.rang |= what == "rang"
             leg.up |= what == "up"
             leg.ended |= what == "ended"
-            leg.cause = int(cause or leg.cause)
+            leg.cause = int(cause or leg.cause or 0)
             leg.ended_at = number if leg.ended else 0
     made.links.append(link)
     return made

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from acqs_core.action import Row, Status, header
+from acqs_core.action import Outcome, Row, Status, header
+from acqs_core.ami.forms import Form
 from acqs_core.ami.wire import AmiMessage, Framer, decode, event_name, parse
-from acqs_core.listener.calls import WANTED, Calls
+from acqs_core.listener.calls import Calls
+from acqs_core.listener.old_calls import OLD_WANTED, OldCalls
 from acqs_core.listener.rules import Change
 
 TRACES = Path(__file__).parents[1] / "traces"
@@ -32,6 +34,38 @@ class Trace:
     name: str
     sent: tuple[Sent, ...]
     events: tuple[AmiMessage, ...]
+    form: Form
+
+    def memory(self) -> Calls:
+        """A listener's memory for this Asterisk, which knows nothing yet."""
+        return OldCalls() if self.form.is_old else Calls()
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What becomes of one row of a recording. `end` is (channel, uniqueid, outcome, cause) of a DEAD row, None when
+    nothing ever tells of it. `asked` is a ChannelId that the row is given, as ACQS gives it."""
+
+    trace: str
+    end: tuple[str, str, Outcome, int | None] | None
+    why: str
+    asked: str = ""
+    man_id: int = 1
+    version: str = "22.10.1"
+
+    def __str__(self) -> str:
+        return f"{self.version}-{self.trace}-{self.man_id}{'-channelid' if self.asked else ''}"
+
+
+def asking(trace: Trace, man_id: int, asked: str) -> Trace:
+    """The recording, as if a row had brought a ChannelId."""
+
+    def with_line(one: Sent) -> Sent:
+        if one.row.man_id != man_id or not asked:
+            return one
+        return Sent(dataclasses.replace(one.row, lines=(*one.row.lines, f"ChannelId: {asked}")), one.action_id)
+
+    return dataclasses.replace(trace, sent=tuple(map(with_line, trace.sent)))
 
 
 def read_trace(name: str, version: str = "22.10.1") -> Trace:
@@ -40,15 +74,15 @@ def read_trace(name: str, version: str = "22.10.1") -> Trace:
     clients = [folder / f"{name}.txt", *sorted(folder.glob(f"{name}.sender*.txt"))]
     actions = [lines for client in clients for lines in _actions(client.read_bytes())]
     sent = tuple(Sent(_row(man_id, lines), header(lines, "ActionID") or "") for man_id, lines in enumerate(actions, 1))
-    _, _, stream = (folder / f"{name}.ami").read_bytes().partition(b"\r\n")
-    events = tuple(parse(frame) for frame in Framer().feed(stream) if event_name(frame) in WANTED)
-    return Trace(name, sent, events)
+    banner, _, stream = (folder / f"{name}.ami").read_bytes().partition(b"\r\n")
+    events = tuple(parse(frame) for frame in Framer().feed(stream) if event_name(frame) in OLD_WANTED)
+    return Trace(name, sent, events, Form.of_banner(banner.decode()))
 
 
-def watching(sent: tuple[Sent, ...]) -> Calls:
+def watching(trace: Trace) -> Calls:
     """A listener's memory that was told of the rows. Only a ChannelId of their own counts: they were not sent by us."""
-    calls = Calls()
-    for one in sent:
+    calls = trace.memory()
+    for one in trace.sent:
         calls.watch(one.row, action_id=one.action_id, with_channel_id=False)
     return calls
 
