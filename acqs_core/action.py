@@ -29,6 +29,7 @@ LINE_COLUMNS = tuple(f"cmd_line_{letter}" for letter in "bcdefghijk")
 """The columns that hold header lines, in the order in which they are written (seed step 1)."""
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
+_TIGHT_COLON = re.compile(r"\A([^:]*):(?=[^ ])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -130,14 +131,15 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     """Turn a row into the message that is written, adding its identity (design §1).
 
     `nonce` is 4 hex digits that make the ActionID of this sending its own. `with_channel_id` is true on Asterisk
-    >= 12.2 in the acqs profile. Empty lines are left out, all others go out as they stand and in order.
+    >= 12.2 in the acqs profile. Empty lines are left out, all others go out in order and as they stand, but for the
+    blank after the colon that Asterisk 1.4 cannot do without and all others pass over (facts/ami.md).
 
     Raises ActionInvalid with a sentence for the journal when the row can never be sent.
     """
     name = row.action.strip()
     if not name:
         raise ActionInvalid("the row has no action name; put an AMI action such as Originate in its action column")
-    lines = [line for line in row.lines if line.strip()]
+    lines = [_TIGHT_COLON.sub(r"\1: ", line, count=1) for line in row.lines if line.strip()]
     for line in (f"Action: {row.action}", *lines):
         _refuse_unsendable(line)
     if _CONTROL.search(name):

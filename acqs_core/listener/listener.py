@@ -16,9 +16,11 @@ from concurrent.futures import Executor
 
 from acqs_core.action import Message, Row, Status
 from acqs_core.ami.backoff import Backoff
+from acqs_core.ami.forms import expression
 from acqs_core.ami.session import AmiMessage, Endpoint, Session, Stats
 from acqs_core.errors import AmiError, QueueError
 from acqs_core.listener.calls import WANTED, Calls
+from acqs_core.listener.old_calls import OLD_WANTED, OldCalls
 from acqs_core.listener.reconcile import Reconciler
 from acqs_core.listener.rules import Change
 from acqs_core.queue.store import Store
@@ -32,8 +34,9 @@ log = logging.getLogger(__name__)
 MASK = "call,system"
 """The event classes asked for at login: calls, and Asterisk's own Shutdown and FullyBooted (facts/ami.md)."""
 
-FILTER = f"^Event: ({'|'.join(sorted(name.decode() for name in WANTED))})[[:cntrl:]]"
-"""The eventfilter in the form that every Asterisk since 1.8 takes (facts/ami.md, keeping the flood away)."""
+FILTER = expression(WANTED)
+"""The one filter that is asked for. Filters by name would need one Filter action each, and between the first and the
+last of them events would be missed."""
 
 BOOT_PATIENCE = 10.0
 """Seconds after which an Asterisk that never says FullyBooted is taken for one that may not say it to us."""
@@ -110,10 +113,12 @@ class Listener:
                     self.on_lost()
 
     async def _connect(self) -> Session:
-        session = await Session.open(self._endpoint, events=MASK, wanted=WANTED, on_event=self._hear)
+        session = await Session.open(self._endpoint, events=MASK, wanted=OLD_WANTED, on_event=self._hear)
         self._counters.listener_connects += 1
-        self._with_channel_id = session.form.knows_channel_id
-        log.info("listener: connected to %s", session.banner)
+        self._with_channel_id = session.knows_channel_id
+        memory = OldCalls if session.form.is_old else Calls
+        if type(self._calls) is not memory:
+            self._calls = memory()  # another Asterisk than before: no call that we knew lives on it
         return session
 
     async def _listen(self, session: Session) -> None:
@@ -129,7 +134,9 @@ class Listener:
     async def _settle(self, session: Session) -> None:
         """Ask for less, then find out what happened while nobody listened."""
         try:
-            if self._settings.filter:
+            form = await session.learn_form()
+            log.info("listener: connected to %s, Asterisk %s", session.banner, form.asterisk or "of unknown version")
+            if self._settings.filter and form.filters:
                 answer = await session.ask("Filter", "Operation: Add", f"Filter: {FILTER}")
                 if answer.response != "Success":
                     log.info(
@@ -137,7 +144,9 @@ class Listener:
                         "or set [listener] filter = false",
                         answer.get("Message"),
                     )
-            await self._wait_for_boot()
+            if form.says_booted:
+                await self._wait_for_boot()
+            self.booted.set()
             self.trouble = None
             self.ready.set()
             while True:
@@ -151,7 +160,8 @@ class Listener:
                     await asyncio.sleep(1.0)
         except AmiError as error:
             if session.is_open:
-                log.warning("listener: what was missed cannot be found out, give the user write = reporting: %s", error)
+                right = "call" if session.form.is_old else "reporting"
+                log.warning("listener: what was missed cannot be found out, give the user write = %s: %s", right, error)
 
     async def _wait_for_boot(self) -> None:
         """FullyBooted comes with the login, or when Asterisk has booted, to users who may read system."""
@@ -160,7 +170,6 @@ class Listener:
                 await self.booted.wait()
         except TimeoutError:
             log.warning("listener: no FullyBooted in %g s, taken as booted; give the user read = system", BOOT_PATIENCE)
-            self.booted.set()
 
     def _hear(self, event: AmiMessage) -> None:
         self._counters.events += 1

@@ -43,7 +43,7 @@ class Reconciler:
         """One look; `missed` had no channel at the last one. Gives those that are answered and have none now."""
         rows: list[Row] = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.alive)
         believed = self._calls.living()
-        listed = await self._session.ask_list("CoreShowChannels", timeout=10.0)
+        listed = await self._session.ask_list(self._session.form.channel_list, timeout=10.0)
         for channel in listed:
             decide(self._calls.event("Newstate", channel.get))
         for uniqueid in believed - {channel.get("Uniqueid") for channel in listed}:
