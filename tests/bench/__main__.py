@@ -1,4 +1,4 @@
-"""`python -m tests.bench [burst] [latency] [idle] [help]`: JSON lines on stdout, all else on stderr.
+"""`python -m tests.bench [burst] [latency] [idle] [processes] [help]`: JSON lines on stdout, all else on stderr.
 
 Exit codes: 0 done, 1 a real part is not to be had here.
 """
@@ -11,14 +11,14 @@ import sys
 from collections.abc import AsyncIterator
 
 from acqs_core import loop
-from tests.bench import burst, idle, latency, start
+from tests.bench import burst, idle, latency, processes, start
 from tests.bench.figure import Figure, say
 from tests.bench.scene import Scene
 from tests.lab.errors import LabUnavailable
 from tests.lab.processes import ServerFailed
 from tests.lab.session import Lab
 
-NAMES = ("burst", "latency", "idle", "help")
+NAMES = ("burst", "latency", "idle", "processes", "help")
 
 
 def main() -> int:
@@ -56,6 +56,10 @@ async def _figures(names: list[str]) -> AsyncIterator[Figure]:
                 yield await burst.measure(scene)
             elif name == "latency":
                 yield await latency.measure(scene)
+            elif name == "processes":
+                yield await burst.measure(scene, isolation="process")
+                yield await processes.memory(scene)
+                yield await processes.faults(scene)
             elif name == "idle":
                 for figure in await idle.measure(scene):
                     yield figure

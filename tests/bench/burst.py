@@ -14,11 +14,11 @@ from tests.bench.witness import Witness
 ACTIONS = 200
 
 
-async def measure(scene: Scene, bursts: int = 2) -> Figure:
+async def measure(scene: Scene, bursts: int = 2, isolation: str = "task") -> Figure:
     """Actions a second from the INSERT's commit until the last call began at Asterisk; bare sockets in between."""
     before = load()
     ours, theirs = [], []
-    async with scene.engine():
+    async with scene.engine(isolation=isolation):
         with Witness(scene.asterisk) as witness:
             quiet = scene.sessions()
             theirs.append(await _bare(scene, witness))
@@ -27,8 +27,9 @@ async def measure(scene: Scene, bursts: int = 2) -> Figure:
                 ours.append(await _burst(scene, witness))
                 await _until_quiet(scene, quiet)
                 theirs.append(await _bare(scene, witness))
-                say(f"burst: {ours[-1]:.0f}/s beside bare {theirs[-2]:.0f} and {theirs[-1]:.0f}/s")
-    return figure("burst", "actions/s", ours, theirs, load=before, **scene.versions)
+                say(f"burst ({isolation}): {ours[-1]:.0f}/s beside bare {theirs[-2]:.0f} and {theirs[-1]:.0f}/s")
+    name = "burst" if isolation == "task" else f"burst_{isolation}"
+    return figure(name, "actions/s", ours, theirs, load=before, **scene.versions)
 
 
 async def _burst(scene: Scene, witness: Witness) -> float:

@@ -8,7 +8,7 @@ import time
 from acqs_core.action import channel_id
 from tests.bench import bare
 from tests.bench.figure import Figure, figure, load
-from tests.bench.scene import CALL, Scene
+from tests.bench.scene import CALL, Scene, sleep_until
 from tests.bench.witness import Witness
 
 GAP = 0.5
@@ -29,10 +29,10 @@ async def measure(scene: Scene, rows: int = 30) -> Figure:
                 for number, name in enumerate(names):
                     (man_id,), man_ids_at = await asyncio.to_thread(insert, [CALL])
                     man_ids[channel_id(man_id)] = man_ids_at
-                    await _sleep_until(clock + (number + 0.5) * GAP)
+                    await sleep_until(clock + (number + 0.5) * GAP)
                     written[name] = time.monotonic()
                     session.connection.sendall(bare.originate(CALL, name))
-                    await _sleep_until(clock + (number + 1) * GAP)
+                    await sleep_until(clock + (number + 1) * GAP)
             await asyncio.to_thread(witness.await_calls, [*man_ids, *written])
             if not witness.only_once([*man_ids, *written]):
                 raise RuntimeError("an action reached Asterisk more than once")
@@ -44,7 +44,3 @@ async def measure(scene: Scene, rows: int = 30) -> Figure:
 def behind(measured: Figure) -> float:
     """Milliseconds that the queue is behind the open session."""
     return measured.value - measured.yardstick
-
-
-async def _sleep_until(at: float) -> None:
-    await asyncio.sleep(max(0.0, at - time.monotonic()))

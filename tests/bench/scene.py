@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import tempfile
@@ -39,10 +40,10 @@ class Scene:
             raise RuntimeError("this MariaDB does not commit durably: its figures would flatter")
 
     @contextlib.asynccontextmanager
-    async def engine(self) -> AsyncIterator[Headless]:
-        """A ready `acqs-core run` with the default settings."""
+    async def engine(self, **sender: object) -> AsyncIterator[Headless]:
+        """A ready `acqs-core run` with the default settings, but for what is given of the sender's."""
         with tempfile.TemporaryDirectory(prefix="acqs-bench-") as directory:
-            async with Fleet(self.stand, Path(directory), sender={"linger": LINGER}) as fleet:
+            async with Fleet(self.stand, Path(directory), sender={"linger": LINGER} | sender) as fleet:
                 engine = await fleet.start()
                 await engine.wait_ready()
                 yield engine
@@ -81,3 +82,8 @@ class Scene:
         """Manager sessions that Asterisk has now."""
         # A heading, one line each, and a line with their number.
         return len(self.asterisk.cli("manager show connected").strip().splitlines()) - 2
+
+
+async def sleep_until(at: float) -> None:
+    """Until then by time.monotonic()."""
+    await asyncio.sleep(max(0.0, at - time.monotonic()))

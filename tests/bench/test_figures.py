@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import burst, idle, latency, start
+from tests.bench import burst, idle, latency, processes, start
 from tests.bench.figure import Figure
 from tests.bench.scene import Scene
 from tests.lab.asterisk import Asterisk
@@ -27,6 +27,9 @@ REACHED = 1000.0
 
 BEHIND = 30.0
 """Milliseconds after an Originate on an open session."""
+
+WITH_FAULTS = 1.5
+"""Times the 99th percentile without."""
 
 
 @pytest.fixture
@@ -61,6 +64,16 @@ async def test_an_idle_engine_takes_next_to_nothing_of_a_core_and_under_80_mb(sc
         if processor.value < 2 / NOISE:
             return
     pytest.fail(f"too busy, best of {TRIES}: {processor.line()}", pytrace=False)
+
+
+@pytest.mark.timeout(180)
+async def test_children_that_are_killed_or_stopped_hardly_delay_the_other_rows(scene: Scene) -> None:
+    tried: list[Figure] = []
+    while len(tried) < TRIES:
+        tried.append(await processes.faults(scene, rows=100))
+        if tried[-1].ratio <= WITH_FAULTS / NOISE:
+            return
+    pytest.fail(f"too slow, best of {TRIES}: {[figure.line() for figure in tried]}", pytrace=False)
 
 
 def test_help_comes_at_once() -> None:

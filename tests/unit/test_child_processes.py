@@ -19,9 +19,9 @@ from acqs_core.errors import ChildLost, ConnectFailed, LoginRefused, ResponseTim
 from acqs_core.sender.process import opener as opening
 from acqs_core.sender.process import server as keeping
 from acqs_core.sender.process.opener import InProcess
-from acqs_core.sender.process.remote import WRITE_WITHIN, RemoteSession
+from acqs_core.sender.process.remote import SILENCE, WRITE_WITHIN, RemoteSession
 from acqs_core.sender.process.server import ForkServerLost
-from tests.unit.ami_server import SECRET, AmiServer, ping, silent
+from tests.unit.ami_server import BANNER, SECRET, AmiServer, ping, silent
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy")
 
@@ -129,14 +129,22 @@ def test_the_fork_server_loads_only_what_a_child_needs() -> None:
 
 @pytest.mark.parametrize("fault", [STOP, KILL])
 async def test_a_child_lost_before_it_connects_has_sent_nothing(fault: signal.Signals) -> None:
-    async with (
-        AmiServer() as server,
-        opening_at(server.endpoint(connect_timeout=0.1, banner_timeout=0.1, login_timeout=0.1)) as openings,
-    ):
+    async with AmiServer() as server, opening_at(server.endpoint()) as openings:
         openings.on_turn = lambda pid: os.kill(pid, fault)
+        begun = time.monotonic()
         with pytest.raises(ChildLost, match="nothing was sent"):
             await openings.open()
+        assert time.monotonic() - begun < SILENCE + 1, "others wait for its turn to log in"
         assert server.received == []
+
+
+async def test_an_asterisk_that_is_slow_to_greet_is_waited_for() -> None:
+    async with AmiServer(banner=None) as server, opening_at(server.endpoint()) as openings:
+        opening = asyncio.create_task(openings.open())
+        await server.until(lambda server: len(server.peers) == 1)
+        await asyncio.sleep(SILENCE + 0.3)
+        server.peers[0].writer.write(BANNER)
+        await (await opening).logoff()
 
 
 async def test_a_child_stopped_before_the_write_has_written_nothing_and_never_will() -> None:

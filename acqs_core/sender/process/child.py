@@ -15,6 +15,9 @@ from acqs_core.ami.session import Endpoint, NotWritten, Session
 from acqs_core.errors import AmiError
 from acqs_core.sender.process.frames import Frame, Kind, encode, read, told_of
 
+BEAT = 0.2
+"""Seconds from one sign of life to the next, while a login is under way."""
+
 
 def live(connection: socket.socket) -> None:
     """The whole life of a child, from after its fork until it may exit."""
@@ -28,14 +31,17 @@ async def _live(connection: socket.socket) -> None:
     listening = asyncio.create_task(_listen(reader, commands))
     writer.write(encode(Kind.READY))
     endpoint = (await commands.get()).head
+    beating = asyncio.create_task(_beat(writer))
     try:
         session = await Session.open(Endpoint(**endpoint), events="off")
     except AmiError as error:
         writer.write(encode(Kind.FAILED, **told_of(error)))
     else:
+        beating.cancel()
         writer.write(encode(Kind.OPENED, banner=session.banner, knows_channel_id=session.knows_channel_id))
         await _serve(session, commands, writer)
     await writer.drain()
+    beating.cancel()
     listening.cancel()
 
 
@@ -43,6 +49,12 @@ async def _listen(reader: asyncio.StreamReader, commands: asyncio.Queue[Frame]) 
     while (frame := await read(reader)) is not None:
         commands.put_nowait(frame)
     os._exit(0)  # the sender is gone, or through with this child: whatever it was at, nothing more is written
+
+
+async def _beat(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(encode(Kind.ALIVE))
+        await asyncio.sleep(BEAT)
 
 
 async def _serve(session: Session, commands: asyncio.Queue[Frame], writer: asyncio.StreamWriter) -> None:

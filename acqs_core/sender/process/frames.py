@@ -39,6 +39,8 @@ class Kind(enum.IntEnum):
     """Child: the session has ended. error and message, or neither when it ended as asked."""
     LEAVE = 8
     """Sender: log off and end. timeout."""
+    ALIVE = 9
+    """Child: it is at work on the login, and neither stopped nor hanging."""
 
 
 class Frame(NamedTuple):

@@ -24,6 +24,10 @@ from acqs_core.sender.process.server import Process
 READY_TIMEOUT = 2.0
 """Seconds until a child must be ready after its fork, which takes a few milliseconds."""
 
+SILENCE = 1.0
+"""Seconds without a sign of life after which a child that logs in is taken to be stopped or to hang. It has one of the
+few turns to log in, which others wait for."""
+
 WRITE_WITHIN = 1.5
 """Seconds after which a child that was given an action to write must not write it any more."""
 
@@ -57,7 +61,7 @@ class RemoteSession:
             raise
         session = cls(process, *streams)
         try:
-            await session._answer(READY_TIMEOUT, "did not become ready")
+            await session._answer(READY_TIMEOUT, READY_TIMEOUT, "did not become ready")
         except BaseException:
             session.abort()
             raise
@@ -68,22 +72,25 @@ class RemoteSession:
         fields = {field.name: getattr(endpoint, field.name) for field in dataclasses.fields(endpoint)}
         self._writer.write(encode(Kind.OPEN, **fields))
         longest = endpoint.connect_timeout + endpoint.banner_timeout + endpoint.login_timeout + GRACE
-        opened = await self._answer(longest, "did not log in")
+        opened = await self._answer(longest, SILENCE, "did not log in")
         if error := error_in(opened.head):
             raise error
         self.banner, self.knows_channel_id = opened.head["banner"], opened.head["knows_channel_id"]
 
-    async def _answer(self, seconds: float, failing: str) -> Frame:
-        """What the child says next, before anything was written."""
+    async def _answer(self, seconds: float, silence: float, failing: str) -> Frame:
+        """What the child says next but that it is alive, before anything was written. Raises ChildLost after so many
+        seconds, or so many of silence."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self._answers.get()
+            answer = None
+            while answer is None or answer.kind is Kind.ALIVE:
+                async with asyncio.timeout(min(silence, until - clock())):
+                    answer = await self._answers.get()
+                if answer is None:
+                    raise ChildLost(f"the process {self.pid} of a session died; nothing was sent")
         except TimeoutError:
-            raise ChildLost(
-                f"the process {self.pid} of a session {failing} within {seconds:g} s; nothing was sent"
-            ) from None
-        if answer is None:
-            raise ChildLost(f"the process {self.pid} of a session died; nothing was sent")
+            raise ChildLost(f"the process {self.pid} of a session {failing} in time; nothing was sent") from None
         return answer
 
     # What the sender uses.

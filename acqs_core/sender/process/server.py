@@ -23,7 +23,7 @@ START_TIMEOUT = 10.0
 """Seconds until a fork server must have started: an interpreter that loads asyncio, on a busy machine."""
 
 FORK_TIMEOUT = 2.0
-"""Seconds until a fork must be done, which takes milliseconds."""
+"""Seconds without a single fork, which takes milliseconds, after which a fork server is taken to be stopped."""
 
 AT_ONCE = 16
 """Requests under way at a time: far fewer than the socket holds, so that writing one never waits."""
@@ -73,7 +73,7 @@ class ForkServer:
         self._hello: asyncio.Future[int] = self._loop.create_future()
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._children = 0
-        self.started = self._loop.time()
+        self._heard = self._loop.time()
         self.usable = True
         """Whether it may be asked for another child."""
         self._loop.add_reader(control, self._read)
@@ -110,15 +110,14 @@ class ForkServer:
         """A new child process, which awaits its orders. Raises ForkServerLost."""
         async with self._turns:
             if not self.usable:
-                raise ForkServerLost("the fork server has ended")
+                raise ForkServerLost(f"the fork server (pid {self.pid}) is no more")
             ours, theirs = socket.socketpair()
             number = next(self._numbers)
             reply = self._waiting[number] = self._loop.create_future()
             try:
                 with theirs:
                     socket.send_fds(self._control, [json.dumps({"id": number}).encode()], [theirs.fileno()])
-                async with asyncio.timeout(FORK_TIMEOUT):
-                    pid, handle = await reply
+                pid, handle = await self._reply(reply)
             except BaseException as error:
                 ours.close()
                 if not isinstance(error, OSError):
@@ -129,6 +128,15 @@ class ForkServer:
                 del self._waiting[number]
         self._children += 1
         return Process(pid, handle, ours, self)
+
+    async def _reply(self, reply: asyncio.Future[tuple[int, int]]) -> tuple[int, int]:
+        """Wait for it as long as others come."""
+        while True:
+            await asyncio.wait((reply,), timeout=FORK_TIMEOUT)
+            if reply.done():
+                return reply.result()
+            if self._loop.time() - self._heard >= FORK_TIMEOUT:
+                raise TimeoutError
 
     def left(self) -> None:
         """One of its children is no more."""
@@ -163,6 +171,7 @@ class ForkServer:
         if not message:
             self._lost()
             return
+        self._heard = self._loop.time()
         reply = json.loads(message)
         if "version" in reply:
             self._hello.set_result(reply["version"])
