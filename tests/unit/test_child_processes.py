@@ -130,12 +130,47 @@ def test_the_fork_server_loads_only_what_a_child_needs() -> None:
 @pytest.mark.parametrize("fault", [STOP, KILL])
 async def test_a_child_lost_before_it_connects_has_sent_nothing(fault: signal.Signals) -> None:
     async with AmiServer() as server, opening_at(server.endpoint()) as openings:
-        openings.on_turn = lambda pid: os.kill(pid, fault)
-        begun = time.monotonic()
+        hit: list[float] = []
+
+        def lose(pid: int) -> None:
+            os.kill(pid, fault)
+            hit.append(time.monotonic())
+
+        openings.on_turn = lose
         with pytest.raises(ChildLost, match="nothing was sent"):
             await openings.open()
-        assert time.monotonic() - begun < SILENCE + 1, "others wait for its turn to log in"
+        assert time.monotonic() - hit[0] < SILENCE + 1, "others wait for its turn to log in"
         assert server.received == []
+
+
+HANGS = """
+import time
+from acqs_core.sender.process import child, forkserver
+async def hang(*_, **__):
+    time.sleep(60)
+{} = hang
+forkserver.main()
+"""
+"""A fork server whose children, at one point, no longer come back to their loop."""
+
+
+async def test_a_child_that_hangs_in_its_login_is_killed_and_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "COMMAND", (sys.executable, "-c", HANGS.format("child.Session.open")))
+    async with AmiServer() as server, opening_at(server.endpoint()) as openings:
+        with pytest.raises(ChildLost, match="nothing was sent"):
+            await openings.open()
+
+
+async def test_a_child_that_hangs_when_it_is_to_write_is_killed_and_the_outcome_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeping, "COMMAND", (sys.executable, "-c", HANGS.format("child._perform")))
+    async with AmiServer() as server, opening_at(server.endpoint()) as openings:
+        session = await openings.open()
+        with pytest.raises(ResponseTimeout, match="unknown"):
+            await session.perform(*ping("p"), 0.1)
+        await openings.until_gone()
+        assert server.actions() == []
 
 
 async def test_an_asterisk_that_is_slow_to_greet_is_waited_for() -> None:
