@@ -7,12 +7,14 @@ Exit codes: 0 all passed, 1 something did not pass or was skipped.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import datetime as dt
+import itertools
 import sys
 from pathlib import Path
 from typing import get_args
 
-from tests.integration.variant import Asterisk, Isolation, Kind
+from tests.integration.variant import Asterisk, Isolation, Kind, Variant
 from tests.matrix import report
 from tests.matrix.run import CASES, FAULTS, ROOT, Result, combinations, has_faults, run
 
@@ -27,6 +29,7 @@ def main() -> int:
     parser.add_argument("--wire", choices=("plain", "tls"), action="append")
     parser.add_argument("--database", choices=get_args(Kind), action="append")
     parser.add_argument("--no-faults", action="store_true", help="leave out crashes, outages and take-overs")
+    parser.add_argument("--jobs", type=int, default=2, help="combinations at a time; they mostly wait (default: 2)")
     parser.add_argument("--out", type=Path, help=f"where the page goes (default: {PAGE.relative_to(ROOT)})")
     asked = parser.parse_args()
     some = any((asked.asterisk, asked.isolation, asked.wire, asked.database, asked.no_faults))
@@ -34,12 +37,18 @@ def main() -> int:
         tuple(asked.asterisk or get_args(Asterisk)), tuple(asked.isolation or get_args(Isolation)),
         tuple(wire == "tls" for wire in asked.wire or ("plain", "tls")), tuple(asked.database or get_args(Kind)),
     ))  # fmt: skip
-    when, results = dt.datetime.now(dt.UTC), []
-    for number, variant in enumerate(variants, 1):
-        say(f"{number} of {len(variants)}: {report.named(variant)} ...")
-        results.append(run(variant, CASES + (FAULTS if has_faults(variant) and not asked.no_faults else ())))
-        say(f"{number} of {len(variants)}: {_said(results[-1])}")
-    page = report.page(results, on=report.machine(), when=when)
+    done = itertools.count(1)
+
+    def result(variant: Variant) -> Result:
+        of = run(variant, CASES + (FAULTS if has_faults(variant) and not asked.no_faults else ()))
+        say(f"{next(done)} of {len(variants)}: {report.named(variant)}: {_said(of)}")
+        return of
+
+    begun = dt.datetime.now(dt.UTC)
+    say(f"{len(variants)} combinations, {asked.jobs} at a time ...")
+    with concurrent.futures.ThreadPoolExecutor(asked.jobs) as pool:
+        results = list(pool.map(result, variants))
+    page = report.page(results, on=report.machine(), begun=begun, minutes=_minutes_since(begun))
     out = asked.out or (None if some else PAGE)
     if out is None:
         print(page, end="")
@@ -47,6 +56,10 @@ def main() -> int:
         report.write(out, page)
         say(f"written: {out}")
     return 0 if all(result.good for result in results) else 1
+
+
+def _minutes_since(begun: dt.datetime) -> float:
+    return (dt.datetime.now(dt.UTC) - begun).total_seconds() / 60
 
 
 def say(text: str) -> None:

@@ -25,8 +25,8 @@ def machine() -> str:
     return f"{os.cpu_count()} processors, {gigabytes:.0f} GB, {system}, Python {platform.python_version()}"
 
 
-def page(results: Sequence[Result], *, on: str, when: dt.datetime) -> str:
-    """Markdown of these results, made on machine `on`."""
+def page(results: Sequence[Result], *, on: str, begun: dt.datetime, minutes: float) -> str:
+    """Markdown of these results, made on machine `on` in so many minutes."""
     good = sum(result.good for result in results)
     versions = sorted(set().union(*(result.versions for result in results)))
     return "\n".join([
@@ -35,10 +35,10 @@ def page(results: Sequence[Result], *, on: str, when: dt.datetime) -> str:
         "Made by `make test-all` (`python -m tests.matrix`), never by hand: the end-to-end cases with real servers and "
         "real SIP phones, on every combination.",
         "",
-        f"- {when:%Y-%m-%d %H:%M} UTC, {on}",
+        f"- {begun:%Y-%m-%d %H:%M} UTC, {on}",
         f"- {', '.join(versions) or 'no server was started'}",
-        f"- {good} of {len(results)} combinations passed, {sum(len(result.cases) for result in results)} cases run, "
-        f"{sum(result.seconds for result in results) / 60:.0f} minutes",
+        f"- {good} of {len(results)} combinations passed, {sum(len(result.cases) for result in results)} cases were "
+        f"run in {minutes:.0f} minutes",
         "",
         *_grid(results),
         "",

@@ -22,7 +22,7 @@ REPORT = """<testsuites><testsuite>
 
 
 def shown(*results: Result) -> str:
-    return page(results, on="a machine", when=WHEN)
+    return page(results, on="a machine", begun=WHEN, minutes=17.4)
 
 
 def test_a_case_has_one_name_on_every_combination_and_one_verdict() -> None:
@@ -56,7 +56,7 @@ def test_the_page_shows_each_failure_in_the_table_and_in_its_own_words() -> None
     )
     assert "2026-01-02 03:04 UTC, a machine" in told
     assert "Asterisk 22.10.1, MySQL 9.7.4" in told
-    assert "1 of 3 combinations passed" in told
+    assert "1 of 3 combinations passed, 5 cases were run in 17 minutes" in told
     assert "| | MariaDB, InnoDB | MySQL, InnoDB |" in told
     assert "| Asterisk 22, task, plain | 1 passed, 40 s | **BROKEN**, 900 s |" in told
     assert "| Asterisk 16, process, TLS | — | **2 failed and 1 skipped** of 4, 61 s |" in told
