@@ -77,7 +77,7 @@ class Gate:
     def doubt(self) -> None:
         """The listener has lost it: it may have been restarted, and must answer a probe before another row goes out."""
         self._back_since = time.monotonic()
-        self.shut(SessionLost("the listener's connection to Asterisk ended"))
+        self._leave_alone(SessionLost("the listener's connection to Asterisk ended"))
 
     async def probe(self) -> float:
         """Try with a session of nobody's whether it is back, when it is time; the seconds until the next try."""
@@ -120,5 +120,8 @@ class Gate:
         """Asterisk does not take sessions, or actions: leave it alone for as long as this error calls for."""
         if self._breaker.reason != str(error):
             log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
+        self._leave_alone(error)
+
+    def _leave_alone(self, error: AmiError) -> None:
         self._counters.breaker_opens += not self._breaker.is_open
         self._breaker.failed(time.monotonic(), error)
