@@ -98,7 +98,7 @@ class RemoteSession:
     @property
     def is_open(self) -> bool:
         """Whether an action can still be written. True of a process that is stopped, or hangs."""
-        return not self._ended.done() and self._process.lives
+        return not (self._ended.done() or self._writer.is_closing()) and self._process.lives
 
     async def perform(self, payload: bytes, action_id: str, timeout: float) -> AmiMessage:
         """As ami.session.Session.perform. A child that says nothing is killed."""
@@ -153,10 +153,9 @@ class RemoteSession:
 
     async def logoff(self, timeout: float = 1.0) -> None:
         """As ami.session.Session.logoff; then the process ends."""
-        if self._released:
-            return
-        self._writer.write(encode(Kind.LEAVE, timeout=timeout))
-        await asyncio.wait((self._reading,), timeout=timeout + GRACE)
+        if not self._writer.is_closing():
+            self._writer.write(encode(Kind.LEAVE, timeout=timeout))
+            await asyncio.wait((self._reading,), timeout=timeout + GRACE)
         self.abort()
 
     def abort(self) -> None:
