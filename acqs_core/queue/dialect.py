@@ -40,6 +40,17 @@ class Dialect:
             return f"TIMESTAMPDIFF(SECOND, {column}, NOW())"
         return f"CAST((julianday('now', 'localtime') - julianday({column})) * 86400 AS INTEGER)"
 
+    def utc_age(self, column: str) -> str:
+        """Seconds since the UTC time in `column`, with their fraction."""
+        if self.name == "mysql":
+            return f"(TIMESTAMPDIFF(MICROSECOND, {column}, UTC_TIMESTAMP(6)) / 1000000.0)"
+        return f"((julianday('now') - julianday({column})) * 86400.0)"
+
+    @property
+    def insert_missing(self) -> str:
+        """The head of an INSERT that leaves what is there as it is, and then counts 0 rows."""
+        return "INSERT IGNORE" if self.name == "mysql" else "INSERT OR IGNORE"
+
     def incoming(self, column: str) -> str:
         """In an upsert, the value that was to be inserted."""
         return f"VALUES({column})" if self.name == "mysql" else f"excluded.{column}"

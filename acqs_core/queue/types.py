@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 from acqs_core.action import Outcome, Row, Status
 
@@ -147,6 +147,47 @@ class Depth:
 
     counts: dict[Status, int]
     oldest_new_age: float
+
+
+AGES = (60.0, 600.0, 3600.0)
+"""Seconds, the bounds of the ages by which a backlog is told."""
+
+AGE_NAMES = ("under 1 min", "under 10 min", "under 1 h", "older")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """The NEW rows by age: how many are younger than each of AGES but not than the one before, and how many older.
+
+    `unknown` have no entry_date that says an age. `stale` are those that were asked for, `oldest` and `oldest_stale`
+    are ages in seconds. `seen` is the state of the pause then, as the database has it.
+    """
+
+    counts: tuple[int, ...] = (0,) * len(AGE_NAMES)
+    unknown: int = 0
+    stale: int = 0
+    oldest: float | None = None
+    oldest_stale: float | None = None
+    seen: Any = None
+
+    @property
+    def total(self) -> int:
+        """All NEW rows."""
+        return sum(self.counts) + self.unknown
+
+    def by_age(self) -> dict[str, int]:
+        """How many of which age, in words."""
+        return {**dict(zip(AGE_NAMES, self.counts, strict=True)), "of unknown age": self.unknown}
+
+    def and_also(self, record: tuple[Any, ...]) -> Waiting:
+        """With what another span holds: unknown, counts, stale, oldest, oldest_stale; NULLs where it holds nothing."""
+        unknown, *counts, stale = (int(value or 0) for value in record[:-2])
+        oldest, oldest_stale = (
+            max((float(age) for age in (mine, other) if age is not None), default=None)
+            for mine, other in ((self.oldest, record[-2]), (self.oldest_stale, record[-1]))
+        )
+        sums = tuple(mine + other for mine, other in zip(self.counts, counts, strict=True))
+        return Waiting(sums, self.unknown + unknown, self.stale + stale, oldest, oldest_stale, self.seen)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
