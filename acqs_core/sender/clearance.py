@@ -23,13 +23,15 @@ class Clearance:
         """The lease's token; None while the lease is not ours."""
         self.paused = False
         self.draining = False
+        self.held = False
+        """What waited through an outage is to be looked at before anything goes out."""
         self.pacing = 0
         """How many rows wait for the rate."""
 
     @property
     def stopped(self) -> bool:
         """Whether no row may be marked SENT now."""
-        return self.draining or self.paused or self.token is None or not self._gate.has_booted
+        return self.draining or self.paused or self.held or self.token is None or not self._gate.has_booted
 
     def halt(self) -> None:
         """Who waits for the rate waits no longer."""

@@ -21,6 +21,7 @@ from acqs_core.action import Message, Row
 from acqs_core.errors import QueueError
 from acqs_core.queue.store import Store
 from acqs_core.queue.writer import Writer
+from acqs_core.sender.backlog import Backlog
 from acqs_core.sender.child import State
 from acqs_core.sender.clearance import Clearance
 from acqs_core.sender.delivery import Deliveries
@@ -42,7 +43,6 @@ MAX_IN_LINE = 10_000
 
 LOOKOUT = 2.0
 """Seconds that a thread looks out for NEW rows before the loop looks after everything else again."""
-
 
 MOST_AWAY = 1.0
 """Seconds after which rows that could not be sent are looked after, however long Asterisk is left alone."""
@@ -68,6 +68,7 @@ class Sender:
         self._opener = opener
         self._gate = Gate(opener, self._counters, asterisk_booted, settings.max_logins)
         self._screening = Screening(settings)
+        self._backlog = Backlog(store, settings)
         self._clearance = Clearance(self._gate, settings.max_per_second)
         self._deliveries = Deliveries(
             store, writer, threads, self._gate, self._clearance, self._screening, settings, telemetry, on_sending
@@ -109,6 +110,7 @@ class Sender:
         await self._in_thread(self._store.release_queue, token, mine)
         unanswered = await self._in_thread(self._store.unanswered_callerids)
         self._deliveries.hold(unanswered, self._settings.response_timeout)
+        self._backlog.taken_over()
         self._clearance.token = token
         self._let_go_on()
 
@@ -187,11 +189,15 @@ class Sender:
         try:
             await self._deliveries.give_back()
             if self._gate.is_shut:
+                self._interrupted(now)
                 return min(await self._gate.probe(), MOST_AWAY)
             if self._clearance.token is None or self._clearance.paused:
                 return 1.0
             if not self._gate.has_booted:
+                self._interrupted(now)
                 return BUSY_POLL * 5
+            if self._backlog.is_due and not await self._cleared(now):
+                return 1.0
             room = min(self._room(), CLAIM_BATCH)
             if room <= 0:
                 return BUSY_POLL
@@ -200,6 +206,7 @@ class Sender:
             if self._table_trouble is None:
                 log.warning("no rows can be claimed: %s", error)
             self._table_trouble = str(error)
+            self._interrupted(now)
             return 0.5
         if self._table_trouble is not None:
             log.info("rows can be claimed again")
@@ -209,6 +216,26 @@ class Sender:
             return 0.0
         self._poll.found(now)
         return 0.0 if len(rows) == room else self._poll.delay(now)
+
+    def _interrupted(self, now: float) -> None:
+        """Nothing can be sent at this moment."""
+        self._backlog.interrupted(now)
+        if self._backlog.holds(now) and not self._clearance.held:
+            # Who waits in line has waited through all of it: it goes back, to be looked at with the others.
+            self._clearance.held = True
+            self._deliveries.release_waiting()
+
+    async def _cleared(self, now: float) -> bool:
+        """Whether rows may go out after an outage; else the queue is paused now. Raises QueueError: then nothing goes
+        out until it could be looked at, and the pause be written."""
+        self._clearance.held = self._backlog.holds(now)
+        cleared = await self._in_thread(self._backlog.look, now)
+        self._clearance.held = False
+        if cleared:
+            self._let_go_on()
+        else:
+            self.set_paused(True)  # the engine will tell us so within a second; until then this saves looking
+        return cleared
 
     async def _look_out(self, every: float) -> None:
         """Wait until a row is NEW, or somebody wakes us, or the look-out is over."""
