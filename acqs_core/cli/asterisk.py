@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acqs_core.cli.common import Config, Json, ServerIp, Url, print_json, print_table, safe, settings, store
+from acqs_core.cli.common import Config, Json, ServerIp, Url, print_json, print_table, progress, safe, settings, store
 from acqs_core.cli.manual import ending, exit_codes
 from acqs_core.errors import QueueError, SettingsError
 
@@ -55,17 +54,16 @@ def check(
     from acqs_core.checkup import checkup
 
     chosen = settings(config, server_ip, url)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, progress() as show:
         try:
             report = runner.run(
                 checkup.check(
-                    chosen, seconds=seconds, recent=_recent(chosen), manager_conf=manager_conf, on_progress=_progress
+                    chosen, seconds=seconds, recent=_recent(chosen), manager_conf=manager_conf,
+                    on_progress=lambda so_far, events: show(f"listening: {so_far:.1f} s, {events} events"),
                 )
-            )
+            )  # fmt: skip
         except OSError as error:
             raise SettingsError(f"cannot read {manager_conf}: {error}; name another with --manager-conf") from None
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
     if json:
         print_json(_plain(report))
     else:
@@ -80,11 +78,6 @@ def _recent(chosen: Settings) -> set[str]:
         return {row.action for row in store(chosen).page(limit=RECENT).rows if row.action.isalnum()}
     except QueueError:
         return set()
-
-
-def _progress(seconds: float, events: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[Klistening: {seconds:.1f} s, {events} events", end="", file=sys.stderr, flush=True)
 
 
 def _print(report: Report) -> None:

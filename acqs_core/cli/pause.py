@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acqs_core.action import Status
-from acqs_core.cli.common import Config, Json, ServerIp, Url, age, operator, print_json, settings, store
+from acqs_core.cli.common import Config, Json, ServerIp, Url, age, operator, print_json, progress, settings, store
 from acqs_core.cli.manual import ending
-from acqs_core.errors import NotFound, Refused
+from acqs_core.errors import QueueError
 
 if TYPE_CHECKING:
     from acqs_core.queue.store import Store
+    from acqs_core.queue.types import Waiting
 
 
 def register(app: typer.Typer) -> None:
@@ -62,50 +61,48 @@ def resume(
 
     chosen = settings(config, server_ip, url)
     queue = store(chosen)
-    backlog = queue.backlog()
-    ages = buckets(backlog.ages)
-    plus = "+" if backlog.capped else ""
+    waiting = _counted(queue)
     if not json:
-        oldest = f", the oldest {age(backlog.oldest_age)} old" if backlog.count else ""
-        typer.echo(f"{backlog.count}{plus} NEW rows wait for {chosen.server_ip}{oldest}")
-        typer.echo("".join(f"  {name}: {count}\n" for name, count in ages.items() if count), nl=False)
+        oldest = f", the oldest {age(waiting.oldest)} old" if waiting.total else ""
+        typer.echo(f"{waiting.total} NEW rows wait for {chosen.server_ip}{oldest}")
+        typer.echo("".join(f"  {name}: {count}\n" for name, count in waiting.by_age().items() if count), nl=False)
     asks = not dry_run and discard is None and not json and sys.stdin.isatty()
-    if asks and (backlog.oldest_age or 0) > 60:
+    if asks and (waiting.oldest or 0) > 60:
         typer.confirm("Send them all?", abort=True)
     discarded = 0
     if not dry_run:
-        discarded = _discard_stale(queue, discard) if discard is not None else 0
+        discarded = _discarded(queue, discard, chosen.server_ip) if discard is not None else 0
         queue.resume(actor=operator())
     if json:
         print_json({
-            "server_ip": chosen.server_ip, "paused": queue.control().paused, "backlog": backlog.count,
-            "oldest": backlog.oldest_age, "ages": ages, "discarded": discarded,
+            "server_ip": chosen.server_ip, "paused": queue.control().paused, "backlog": waiting.total,
+            "oldest": waiting.oldest, "ages": waiting.by_age(), "discarded": discarded,
         })  # fmt: skip
     elif not dry_run:
         typer.echo(f"sending for {chosen.server_ip} goes on; {discarded} rows were discarded")
 
 
-def buckets(ages: Iterable[float]) -> dict[str, int]:
-    """How many of these ages (seconds) are of which order."""
-    found = {"under 1 min": 0, "under 10 min": 0, "under 1 h": 0, "older": 0}
-    for one in ages:
-        found[next((name for name, end in zip(found, (60, 600, 3600), strict=False) if one < end), "older")] += 1
-    return found
+def _counted(queue: Store) -> Waiting:
+    with progress() as show:
+        for waiting in queue.waiting():
+            show(f"{waiting.total} NEW rows so far")
+    return waiting
 
 
-def _discard_stale(queue: Store, seconds: float) -> int:
-    """Discard NEW rows older than this, page by page; those that went on meanwhile are left."""
-    discarded, before = 0, None
-    while True:
-        page = queue.page(before=before, limit=500, status=Status.NEW)
-        for row in page.rows:
-            if row.age is not None and row.age > seconds:
-                try:
-                    queue.discard(row.man_id, actor=operator(), expect=Status.NEW)
-                except (NotFound, Refused) as error:
-                    typer.echo(str(error), err=True)
-                else:
-                    discarded += 1
-        before = page.next_before
-        if before is None:
-            return discarded
+def _discarded(queue: Store, seconds: float, server_ip: str) -> int:
+    """Discard what is stale while nothing goes out. Cut short, by anybody or anything, it leaves the queue paused."""
+    discarded = 0
+    stays = f"sending for {server_ip} stays paused; do the same again, or `acqs-core resume`"
+    if not queue.control().paused:
+        queue.pause(actor=operator(), reason=f"rows older than {seconds:g} s are being discarded")
+    try:
+        with progress() as show:
+            for batch in queue.discard_older(seconds, actor=operator()):
+                discarded += batch
+                show(f"{discarded} rows discarded")
+    except KeyboardInterrupt:
+        typer.echo(f"acqs-core: interrupted: {discarded} rows were discarded; {stays}", err=True)
+        raise typer.Exit(130) from None
+    except QueueError as error:
+        raise type(error)(f"{discarded} rows were discarded, then: {error}; {stays}") from error
+    return discarded
