@@ -9,7 +9,7 @@ import pytest
 
 from acqs_core.action import NewAction, Outcome, Status, call, channel_id, command, hangup, raw, redirect
 from acqs_core.queue.types import Timeline
-from tests.integration.stand import Stand, events_of, outcome_of
+from tests.integration.stand import VARIANT, Stand, events_of, outcome_of
 
 pytestmark = pytest.mark.usefixtures("phones")
 
@@ -43,6 +43,13 @@ ENDS: dict[str, tuple[NewAction, Outcome, int | None, str, str]] = {
         Outcome.BUSY, 17, "", "Y"),
 }  # fmt: skip
 
+CAUSE_ON_16: dict[str, int | None] = {
+    "a phone that answers and hangs up": 16,
+    "nobody answers": None,
+    "an Originate that is waited for in vain": None,
+}
+"""Asterisk 16 tells the cause of a phone's BYE, which 22 does not, and none of a timeout (tests/traces)."""
+
 
 def as_told(outcome: Outcome) -> Callable[[Timeline], bool]:
     """Whether the row has come to its outcome and its answer: they are written by two parts of the engine."""
@@ -59,7 +66,8 @@ async def test_each_call_ends_with_its_outcome(stand: Stand) -> None:
         man_id = rows[name]
         assert end.outcome is not None
         assert (end.row.status, outcome_of(end), end.row.response) == (Status.DEAD, outcome, answer), (name, end)
-        assert end.outcome.cause == cause, (name, end)
+        told = CAUSE_ON_16.get(name, cause) if VARIANT.asterisk == "16" else cause
+        assert end.outcome.cause == told, (name, end)
         assert end.row.channel.startswith(channel), (name, end)
         assert bool(end.row.channel) == bool(channel), (name, end)
         assert end.row.uniqueid == (channel_id(man_id) if channel else ""), (name, end)
