@@ -39,11 +39,11 @@ def add_filter(simulator: Simulator, session: Session, request: Request) -> None
     if request.get("Operation").lower() != "add":
         session.error(request, "Unknown operation")
         return
-    found = filters.parse_filter(request.get("MatchCriteria"), request.get("Filter"))
-    if found is None:
-        session.error(request, "Filter did not compile.  Check the syntax of the filter given.")
+    try:
+        session.filters.append(filters.parse_filter(request.get("MatchCriteria"), request.get("Filter")))
+    except filters.BadFilter as refusal:
+        session.error(request, str(refusal))
         return
-    session.filters.append(found)
     session.success(request, "Success")
 
 
@@ -113,7 +113,7 @@ def redirect(simulator: Simulator, session: Session, request: Request) -> None:
             return
     priority = request.get("Priority")
     if not priority.isdigit():
-        session.error(request, "Invalid priority")
+        session.error(request, "Priority is invalid")
         return
     ch = simulator.exchange.find(request.get("Channel"))
     if ch is None:
@@ -178,14 +178,13 @@ def core_status(simulator: Simulator, session: Session, request: Request) -> Non
     """Not among the recorded cases: names and order from Asterisk 22's main/manager.c."""
     since = time.localtime(simulator.started_at)
     loaded = time.localtime(simulator.reloaded_at)
-    live = len({ch.linkedid for ch in simulator.exchange.channels.values()})
     said = (
         ("CoreStartupDate", time.strftime("%Y-%m-%d", since)),
         ("CoreStartupTime", time.strftime("%H:%M:%S", since)),
         ("CoreReloadDate", time.strftime("%Y-%m-%d", loaded)),
         ("CoreReloadTime", time.strftime("%H:%M:%S", loaded)),
-        ("CoreCurrentCalls", str(live)),
-        ("CoreProcessedCalls", str(simulator.exchange.calls)),
+        ("CoreCurrentCalls", str(simulator.exchange.calls)),
+        ("CoreProcessedCalls", str(simulator.exchange.calls_processed)),
     )
     session.respond(request, "Success", *said)
 

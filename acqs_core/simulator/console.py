@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
-from acqs_core.simulator import listing
+from acqs_core.simulator import filters, listing
 from acqs_core.simulator.wire import Request
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def command(simulator: Simulator, session: Session, request: Request) -> Awaitab
     elif (lines := _console(simulator, words)) is not None:
         _answer(session, request, "Success", lines)
     else:
-        tried = " ".join(words.split()[:2])
-        unknown = f"No such command '{text}' (type 'core show help {tried}' for other possible commands)"
-        _answer(session, request, "Error", [unknown])
+        _answer(session, request, "Error", _failure(simulator, words))
     return None
 
 
@@ -43,7 +41,7 @@ def _console(simulator: Simulator, words: str) -> list[str] | None:
     exchange = simulator.exchange
     match words.lower().split(" "):
         case ["core", "show", "channels"]:
-            return listing.channels_table(exchange.newest_first(), exchange.calls)
+            return listing.channels_table(exchange.newest_first(), exchange.calls, exchange.calls_processed)
         case ["core", "show", "channels", "concise"]:
             return [listing.concise(ch) for ch in exchange.newest_first()] or [""]
         case ["core", "show", "version"]:
@@ -57,6 +55,8 @@ def _console(simulator: Simulator, words: str) -> list[str] | None:
             host, port = simulator.address
             bound = ("TCP Bindaddress", f"{host}:{port}")
             return _table("Global Settings:", ("Manager (AMI)", "Yes"), bound, ("Timestamp events", "No"))
+        case ["manager", "show", "user", _]:
+            return _user(simulator, words.rpartition(" ")[2])
         case ["manager", "show", "command", _]:
             name = words.rpartition(" ")[2]
             return ["", f"  -= Info about Manager Command '{name}' =- ", "", "[Synopsis]", "(a simulated action)"]
@@ -65,15 +65,44 @@ def _console(simulator: Simulator, words: str) -> list[str] | None:
     return None
 
 
+def _failure(simulator: Simulator, words: str) -> list[str]:
+    """What a console command prints that cannot be carried out."""
+    match words.split(" "):
+        case ["dialplan", "show", where]:
+            context = where.partition("@")[2]
+            known = any(one == context for one, _ in simulator.exchange.dialplan.extensions)
+            missing = f"{where} extension" if known else f"'{context}' context"
+            return [f"There is no existence of {missing}", f"Command '{words}' failed."]
+    tried = " ".join(words.split(" ")[:2])
+    return [f"No such command '{words}' (type 'core show help {tried}' for other possible commands)"]
+
+
 def _table(title: str, *rows: tuple[str, str]) -> list[str]:
     return ["", title, "-" * len(title), *(f"  {name + ':':<27}{value}" for name, value in rows), ""]
 
 
-def _dialplan(simulator: Simulator, where: str) -> list[str]:
+def _user(simulator: Simulator, name: str) -> list[str]:
+    user = simulator.users.get(name)
+    if user is None:
+        return [f"There is no manager called {name}"]
+    rows = (
+        ("username", name),
+        ("secret", "<Set>"),
+        ("ACL", "yes" if user.denied else "no"),
+        ("read perm", filters.told(user.read_mask)),
+        ("write perm", filters.told(user.write_mask)),
+        ("displayconnects", "yes"),
+        ("allowmultiplelogin", "yes" if user.allow_multiple else "no"),
+        ("Variables", ""),
+    )
+    return ["", *(f"{key:>18}: {said}" for key, said in rows), *(f"  {key} = {said}" for key, said in user.variables)]
+
+
+def _dialplan(simulator: Simulator, where: str) -> list[str] | None:
     exten, _, context = where.partition("@")
     steps = simulator.exchange.dialplan.steps(context, exten)
     if not steps:
-        return [f"There is no existence of {where} extension"]
+        return None
     shown = [f"{number}. {application}({data})" for number, (application, data) in enumerate(steps, 1)]
     heads = [f"  '{exten}' =>", *[""] * (len(steps) - 1)]
     lines = [f"{head:<20}{step}" for head, step in zip(heads, shown, strict=True)]

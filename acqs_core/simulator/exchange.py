@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 
 from acqs_core.simulator import bridge, events
 from acqs_core.simulator.channel import Channel, Party, Signal, State
@@ -39,7 +40,7 @@ class Exchange:
         self.disorder = disorder
         self.random = random.Random(seed)
         self.channels: dict[str, Channel] = {}
-        self.calls = 0
+        self.calls = self.calls_processed = 0
         self.on_idle: Callable[[], None] = lambda: None
         self.failures: list[Exception] = []
         self._ids: dict[str, Channel] = {}
@@ -101,7 +102,17 @@ class Exchange:
     def begin_anew(self) -> None:
         """Count channels, Uniqueids and calls from 0 again, as after a restart. There must be no channel."""
         self._names.clear()
-        self.calls = 0
+        self.calls = self.calls_processed = 0
+
+    @contextlib.contextmanager
+    def counted_call(self) -> Iterator[None]:
+        """While a dialplan runs: that is what Asterisk counts as a call."""
+        self.calls += 1
+        self.calls_processed += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
 
     # Coming
 

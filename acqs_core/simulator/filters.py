@@ -5,32 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 
-CLASSES = {
-    name: 1 << bit
-    for bit, name in enumerate(
-        [
-            "system",
-            "call",
-            "log",
-            "verbose",
-            "command",
-            "agent",
-            "user",
-            "config",
-            "dtmf",
-            "reporting",
-            "cdr",
-            "dialplan",
-            "originate",
-            "agi",
-            "hookresponse",
-            "cc",
-            "aoc",
-            "test",
-            "security",
-        ]
-    )
-}
+_NAMED = (
+    "system,call,log,verbose,command,agent,user,config,dtmf,reporting,cdr,dialplan,originate,agi,hookresponse,cc,aoc,"
+    "test,security"
+)
+CLASSES = {name: 1 << bit for bit, name in enumerate(_NAMED.split(","))} | {"message": 1 << 30}
 """The bit of every event class (Asterisk 22, include/asterisk/manager.h)."""
 
 ALL = (1 << 31) - 1
@@ -60,9 +39,19 @@ def mask(text: str) -> int | None:
     return bits
 
 
+def told(mask: int) -> str:
+    """A mask in the words of `manager show user`."""
+    names = [name for name, bit in CLASSES.items() if bit & mask and name != "hookresponse"]
+    return ",".join([*names, "all"] if mask == ALL else names) or "<none>"
+
+
 _CRITERION = re.compile(r"(action|name|header|method)\(([^)]*)\)\s*,?\s*")
 _POSIX = {"cntrl": r"\x00-\x1f\x7f", "space": r"\s", "digit": "0-9", "alpha": "A-Za-z", "alnum": "0-9A-Za-z"}
 _POSIX_CLASS = re.compile(r"\[:(\w+):\]")
+
+
+class BadFilter(ValueError):
+    """A filter that Asterisk refuses, with what it answers."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,31 +92,36 @@ class EventFilter:
         return True
 
 
-def parse_filter(criteria: str, value: str) -> EventFilter | None:
-    """A filter from the MatchCriteria and Filter headers; None when it does not compile.
+def parse_filter(criteria: str, value: str) -> EventFilter:
+    """A filter from the MatchCriteria and Filter headers. Raises BadFilter.
 
     Without criteria it is the legacy form: a regular expression over the whole event, `!` in front to exclude. With
     criteria the method is `regex` unless it is named or there is nothing to match.
     """
     if not criteria:
+        if not value:
+            raise BadFilter(_MALFORMED)
         include = not value.startswith("!")
         return _compile(include, "", "", "regex", value.removeprefix("!"))
     found = dict(_CRITERION.findall(criteria))
     if _CRITERION.sub("", criteria).strip():
-        return None
+        raise BadFilter(_MALFORMED)
     method = found.get("method", "regex" if value else "none")
     return _compile(
         found.get("action", "include") == "include", found.get("name", ""), found.get("header", ""), method, value
     )
 
 
-def _compile(include: bool, name: str, header: str, method: str, value: str) -> EventFilter | None:
+_MALFORMED = "Filter was formatted incorrectly.  Check the syntax of the filter given."
+
+
+def _compile(include: bool, name: str, header: str, method: str, value: str) -> EventFilter:
     pattern = None
     if method == "regex":
         try:
             pattern = re.compile(_POSIX_CLASS.sub(lambda found: _POSIX.get(found[1], ""), value))
         except re.error:
-            return None
+            raise BadFilter("Filter did not compile.  Check the syntax of the filter given.") from None
     return EventFilter(include, name, header, method, value, pattern)
 
 

@@ -69,18 +69,17 @@ def concise(ch: Channel) -> str:
     return "!".join(map(str, fields))
 
 
-def channels_table(channels: Iterable[Channel], calls: int) -> list[str]:
-    """The lines of `core show channels`."""
+def channels_table(channels: Iterable[Channel], active: int, processed: int) -> list[str]:
+    """The lines of `core show channels`; a call, in Asterisk's count, is one run of the dialplan."""
     shown = list(channels)
-    lines = [f"{'Channel':<20} {'Location':<20} {'State':<7} {'Application(Data)':<30}"]
+    lines = [f"{'Channel':<64} {'Location':<32} {'State':<7} {'Application(Data)':<30}"]
     for ch in shown:
         where = f"{ch.exten}@{ch.context}:{ch.priority}"
         ran = f"{ch.application}({ch.data})" if ch.application else "(None)"
-        lines.append(f"{ch.name[:20]:<20} {where[:20]:<20} {ch.state.words[:7]:<7} {ran[:30]:<30}")
-    active = len({ch.linkedid for ch in shown})
+        lines.append(f"{ch.name[:64]:<64} {where[:32]:<32} {ch.state.words[:7]:<7} {ran[:30]:<30}")
     lines.append(f"{len(shown)} active channel{'' if len(shown) == 1 else 's'}")
     lines.append(f"{active} active call{'' if active == 1 else 's'}")
-    lines.append(f"{calls} call{'' if calls == 1 else 's'} processed")
+    lines.append(f"{processed} call{'' if processed == 1 else 's'} processed")
     return lines
 
 

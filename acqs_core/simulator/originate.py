@@ -137,7 +137,6 @@ async def place(exchange: Exchange, order: Order) -> bool:
     An asynchronous one tells by OriginateResponse. Part of the calls (`disorder`) tell so before the Newstate, as
     Asterisk does (facts/ami.md, what shapes the design, 3).
     """
-    exchange.calls += 1
     ch = _create(exchange, order)
     if ch is None:
         _tell(exchange, order, None, Reached.FAILED)

@@ -49,14 +49,15 @@ _STATUS_OF_CAUSE = {17: "BUSY", 34: "CONGESTION"}
 async def run_dialplan(exchange: Exchange, ch: Channel) -> None:
     """Run the dialplan from where the channel stands until it ends, then hang the channel up."""
     ch.runs = True
-    while True:
-        try:
-            await _run_steps(exchange, ch)
-        except Redirected:
-            continue
-        except HungUp:
-            pass
-        break
+    with exchange.counted_call():
+        while True:
+            try:
+                await _run_steps(exchange, ch)
+            except Redirected:
+                continue
+            except HungUp:
+                pass
+            break
     exchange.publish(events.soft_hangup_request(ch))
     for _ in range(UNWINDING_TURNS):
         await asyncio.sleep(0)

@@ -51,7 +51,7 @@ ACTIONS = {
         Action("CoreShowChannels", "List currently active channels", actions.core_show_channels, _REPORT),
         Action("CoreStatus", "Show PBX core status variables", actions.core_status, _REPORT),
         Action("Events", "Control Event Flow", actions.set_events),
-        Action("Filter", "Dynamically add filters for the current session", actions.add_filter, ("system",)),
+        Action("Filter", "Dynamically add filters for the current manager session", actions.add_filter, ("system",)),
         Action("Getvar", "Gets a channel variable or function value", actions.getvar, ("call", "reporting")),
         Action("Hangup", "Hangup channel", actions.hang_up, ("system", "call")),
         Action("ListCommands", "List available manager commands", list_commands),

@@ -198,10 +198,10 @@ async def test_a_listener_that_does_not_read_is_cut_and_blocks_nobody(simulator:
     simulator.max_backlog = 1 << 16
     slow, quick = await log_in(simulator, "user"), await log_in(simulator)
     (session,) = (one for one in simulator.sessions if one.mask)
-    for number in range(2000):
-        quick.send("Action: UserEvent\r\nUserEvent: Flood\r\n" + f"X{number}: {'y' * 900}\r\n" * 5)
-    async with asyncio.timeout(10):
-        await session.gone
+    async with asyncio.timeout(60):  # what the kernel holds for a reader who does not read grows on a busy machine
+        while not session.gone.done():
+            quick.send("Action: UserEvent\r\nUserEvent: Flood\r\n" + f"X: {'y' * 900}\r\n" * 50)
+            await quick.message()
     quick.send("Action: Ping\r\nActionID: alive")
     await quick.until(ActionID="alive")
     slow.close()
@@ -279,7 +279,7 @@ async def test_lists_and_console_commands_show_the_living_channels(simulator: Si
     client.send("Action: Status\r\nActionID: s\r\nChannel: " + listed[1]["Channel"])
     assert (await client.until(Event="StatusComplete"))[-1]["Items"] == "1"
     for text, found in (
-        ("core show channels", "1 call processed"),
+        ("core show channels", "2 calls processed"),
         ("core show version", "Asterisk 22.10.1 (simulated)"),
     ):
         client.send(f"Action: Command\r\nCommand: {text}")
@@ -429,7 +429,7 @@ async def test_the_events_of_a_user_are_those_that_rights_mask_and_filters_let_t
 
 
 def test_a_filter_that_does_not_compile_is_refused_when_the_user_is_made_and_no_secret_is_shown() -> None:
-    with pytest.raises(ValueError, match="does not compile"):
+    with pytest.raises(ValueError, match="formatted incorrectly"):
         User("s", eventfilters=(("name(", ""),))
     assert "hidden" not in repr(User("hidden"))
 
