@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from acqs_core import __version__
-from acqs_core.cli import asterisk, daemon, db, demo, inject, pause, queue, watch
+from acqs_core.cli import asterisk, daemon, db, demo, inject, pause, queue, simulate, watch
 from acqs_core.cli.manual import exit_codes
 from acqs_core.errors import AcqsError
 
@@ -51,6 +51,7 @@ pause.register(app)
 app.add_typer(db.app, name="db")
 app.add_typer(asterisk.app, name="asterisk")
 demo.register(app)
+simulate.register(app)
 
 
 def run(arguments: list[str]) -> int:

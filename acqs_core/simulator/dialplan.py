@@ -31,6 +31,7 @@ class Dialplan:
         self._patterns = [
             (context, _compile(exten), steps) for (context, exten), steps in extensions.items() if exten.startswith("_")
         ]
+        self.extensions = dict(extensions)
         self.phones = dict(phones or {})
 
     def steps(self, context: str, exten: str) -> Steps:
