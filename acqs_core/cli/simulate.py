@@ -36,21 +36,30 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 5038,
-    user: Annotated[str, typer.Option(help="Manager user who may log in; has all rights.")] = "acqs",
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 5038,
+    user: Annotated[str, typer.Option(metavar="NAME", help="Manager user who may log in; has all rights.")] = "acqs",
     secret_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="His secret is its first line; else one is made up and shown.")
     ] = None,
-    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="Calls run this many times faster.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Chooses what Asterisk leaves open, as the order of some events.")] = 0,
-    flood: Annotated[int, typer.Option(min=0, max=100_000, help="Made-up events a second, as of a busy box.")] = 0,
+    speed: Annotated[
+        float, typer.Option(metavar="TIMES", min=0.01, max=1000, help="Calls run this many times faster.")
+    ] = 1.0,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Chooses what Asterisk leaves open, as the order of some events.")
+    ] = 0,
+    flood: Annotated[
+        int, typer.Option(metavar="N", min=0, max=100_000, help="Made-up events a second, as of a busy box.")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Be an Asterisk: an AMI server with calls.
 
-    For people who write dialers and have no Asterisk: answers, events and their odd order are those of Asterisk 22. Says
-    where it listens, how to log in and what each number and phone does, then logs every action that comes, until Ctrl-C.
+    For people who write dialers and have no Asterisk: answers, events and their odd order are those of Asterisk 22.
+    Says where it listens, how to log in and what each number and phone does, then logs every action that comes, until
+    Ctrl-C.
     """
     from acqs_core import loop
     from acqs_core.cli import logs
