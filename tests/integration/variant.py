@@ -1,7 +1,7 @@
 """Which combination of real parts the end-to-end tests run on, read from the environment in this one place.
 
 A plain `pytest` runs them on the default; `python -m tests.matrix` runs the same cases once for every combination, and
-a person runs one of them by hand: `ACQS_STAND_ASTERISK=16 ACQS_STAND_TLS=1 pytest tests/integration`.
+a person runs one of them by hand: `ACQS_ALL=1 ACQS_STAND_ASTERISK=16 ACQS_STAND_TLS=1 pytest tests/integration`.
 """
 
 from __future__ import annotations

@@ -80,6 +80,8 @@ def asterisk(lab: Lab) -> Asterisk:
 @pytest.fixture(scope="session")
 def asterisk_16(lab: Lab) -> Asterisk:
     """A running Asterisk 16, for what was different then. Part `asterisk16` of ACQS_REQUIRE."""
+    if not asked_for("asterisk16"):
+        pytest.skip("Asterisk 16 is tested by `make test-all`")
     return obtain("asterisk16", lambda: lab.asterisk("bullseye"))
 
 
@@ -106,10 +108,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     steps: dict[str, Callable[[], object]] = {
         "mariadb_server": lambda: debian.install(mariadb.NEEDED),
         "asterisk": chroot.prepare,
-        "asterisk_16": lambda: chroot.prepare(suite="bullseye"),
-        **dict.fromkeys(("mysql_server", "own_server") if asked_for("mysql") else (), mysql.prepare),
         "phones": lambda: debian.install(["sipp"]),
     }
+    if asked_for("asterisk16"):
+        steps["asterisk_16"] = lambda: chroot.prepare(suite="bullseye")
+    if asked_for("mysql"):
+        steps |= dict.fromkeys(("mysql_server", "own_server"), mysql.prepare)
     capture = session.config.pluginmanager.getplugin("capturemanager")
     shown = capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext()
     with shown:

@@ -123,8 +123,8 @@ def _verdict(element: ElementTree.Element) -> tuple[Verdict, str]:
 
 
 def _plain(name: str, variant: Variant) -> str:
-    """`test_a_call[mysql-busy]` is the case `a call (busy)` of every combination."""
-    test, _, parameters = name.removesuffix("]").partition("[")
+    """`test_a_call[mysql-jos\\xe9]`, as pytest writes it, is the case `a call (josé)` of every combination."""
+    test, _, parameters = name.encode("latin-1").decode("unicode_escape").removesuffix("]").partition("[")
     kept = [part for part in parameters.split("-") if part and part not in variant.kinds]
     return test.removeprefix("test_").replace("_", " ") + (f" ({'-'.join(kept)})" if kept else "")
 

@@ -12,10 +12,10 @@ from tests.matrix.run import Case, Result, broken_by, combinations, read, run
 MYSQL = Variant("16", "process", True, ("mysql",))
 WHEN = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
 
-REPORT = """<testsuites><testsuite>
+REPORT = r"""<testsuites><testsuite>
 <testcase name="test_a_call_ends[mysql]"/>
 <testcase name="test_a_name_is_matched[mysql-x|y]"><failure message="assert 1 == 2&#10;more">trace</failure></testcase>
-<testcase name="test_a_name_is_matched[josé-mysql]"><skipped message="no phones here"/></testcase>
+<testcase name="test_a_name_is_matched[jos\xe9-mysql]"><skipped message="no phones here"/></testcase>
 <testcase name="test_it_stops"/>
 <testcase name="test_it_stops"><error message="failed on teardown">trace</error></testcase>
 </testsuite></testsuites>"""
