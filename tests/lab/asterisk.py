@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +88,17 @@ class Asterisk(Part):
     def secret(self, username: str) -> str:
         """The secret of a manager user: acqs_send, acqs_listen, admin, call_only, acqs_once or acqs_denied."""
         return self.users[username].secret
+
+    def stop_gracefully(self) -> None:
+        """`core stop gracefully`: returns once it refuses whatever it is asked. It ends when its last call does."""
+        command = [*self._inside, "-rx", "core stop gracefully"]
+        with self.connect() as admin:
+            # This console stays until the end, so somebody else waits for it.
+            threading.Thread(
+                target=subprocess.run, args=(command,), kwargs={"capture_output": True}, daemon=True
+            ).start()
+            while admin.ask("Ping")["Response"] != "Error":
+                time.sleep(0.01)
 
     def cli(self, command: str) -> str:
         """What a CLI command prints, e.g. `core show channels count`. Raises CalledProcessError when it is not up."""
