@@ -214,6 +214,8 @@ def _make_room(path: Path) -> None:
 def _give_to_group(path: Path) -> None:
     """Let the group in where there is one and we may; else only our own user and root can connect."""
     try:
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+        group = grp.getgrnam(GROUP).gr_gid
+        if path.stat().st_gid != group:  # else it is so already, and our systemd unit refuses every chown
+            os.chown(path, -1, group)
     except (KeyError, PermissionError):
         log.info("only this user and root can attach a console: there is no group %s that %s can be given", GROUP, path)
