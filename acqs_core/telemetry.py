@@ -145,6 +145,6 @@ class Telemetry:
         """A copy as plain data."""
         latencies = {field.name: getattr(self.latencies, field.name) for field in dataclasses.fields(Latencies)}
         return {
-            "counters": dataclasses.asdict(self.counters),
+            "counters": {name: getattr(self.counters, name) for name in Counters.__slots__},
             "latencies": {name: histogram.plain() for name, histogram in latencies.items()},
         }

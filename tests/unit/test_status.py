@@ -95,6 +95,15 @@ async def test_an_engine_whose_asterisk_has_gone_is_not_ready(simulator: Simulat
         await simulator.stop()
         status = await says(engine, lambda status: not status["up"]["asterisk"])
         assert (status["ready"], status["up"]["database"]) == (False, True)
+        assert status["counters"]["breaker_opens"] == 1, "however often it is tried in vain"
+
+
+async def test_what_the_listener_has_read_is_counted_on_after_a_reconnect(simulator: Simulator, tmp_path: Path) -> None:
+    async with running(simulator, tmp_path) as engine:
+        before = (await says(engine, lambda status: status["ready"]))["read"]
+        await simulator.drop_connections()
+        status = await says(engine, lambda status: status["counters"]["listener_connects"] == 2 and status["ready"])
+        assert status["read"]["frames"] > before["frames"] > 0
 
 
 async def test_a_child_session_is_counted_by_what_it_does(simulator: Simulator, tmp_path: Path) -> None:
