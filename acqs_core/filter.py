@@ -7,7 +7,8 @@
     field:>5        compares as numbers: > >= < <=
     !term           not that
 
-All terms must hold. Pure: a filter looks at a record, a mapping of field names to text, and knows no pane and no SQL.
+All terms must hold. Pure: a filter looks at a record, which has fields by name and all of them as one text, and knows
+no pane and no SQL. A pane filters 100,000 of them while somebody types, so a record may keep its text once it was made.
 """
 
 from __future__ import annotations
@@ -16,15 +17,47 @@ import dataclasses
 import difflib
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 from acqs_core.action import LINE_COLUMNS, Row
 from acqs_core.errors import FilterInvalid
 
-Record = Mapping[str, str]
-"""What a filter looks at: names of fields in small letters, and their text."""
-
 Test = Callable[[str], bool]
+
+
+class Record(Protocol):
+    """What a filter looks at."""
+
+    def field(self, name: str, /) -> str:
+        """The text of a field, by its name in small letters; empty when it has none."""
+
+    @property
+    def text(self) -> str:
+        """Every field's text, one a line."""
+
+    @property
+    def folded(self) -> str:
+        """The same, for a comparison in any case of letters."""
+
+
+class Fields(dict[str, str]):
+    """A record that is a dict."""
+
+    def field(self, name: str, /) -> str:
+        """The text of a field, by its name in small letters; empty when it has none."""
+        return self.get(name, "")
+
+    @property
+    def text(self) -> str:
+        """Every field's text, one a line."""
+        return "\n".join(self.values())
+
+    @property
+    def folded(self) -> str:
+        """The same, for a comparison in any case of letters."""
+        return self.text.casefold()
+
 
 ROW_FIELDS = (
     "man_id", "age", "status", "response", "outcome", "action", "callerid", "channel", "uniqueid", "server_ip",
@@ -75,50 +108,71 @@ def parse(text: str, fields: Collection[str] | None = None) -> Filter:
     return Filter(text.strip(), tuple(terms))
 
 
-def of_row(row: Row, outcome: str = "") -> dict[str, str]:
+def of_row(row: Row, outcome: str = "") -> Fields:
     """The record of a row and its outcome; ages are in seconds."""
-    record = {name: str(getattr(row, name, "")) for name in ROW_FIELDS[: -len(LINE_COLUMNS)]}
+    record = Fields((name, str(getattr(row, name, ""))) for name in ROW_FIELDS[: -len(LINE_COLUMNS)])
     record["outcome"] = outcome
     record["age"] = "" if row.age is None else f"{row.age:.3f}"
     record["entry_date"] = "" if row.entry_date is None else f"{row.entry_date:%Y-%m-%d %H:%M:%S}"
-    return record | dict(zip(LINE_COLUMNS, row.lines, strict=False))
+    record.update(zip(LINE_COLUMNS, row.lines, strict=False))
+    return record
 
 
 def _term(match: re.Match[str], fields: Collection[str] | None) -> Callable[[Record], bool]:
-    name, negated = match["field"], bool(match["not"])
-    test = _test(match)
-    if name is None:
-        return lambda record: any(test(value) for value in record.values()) != negated
-    key = name.lower()
+    negated = bool(match["not"])
+    if match["field"] is None:
+        passes = _anywhere(match)
+        return (lambda record: not passes(record)) if negated else passes
+    key = match["field"].lower()
     if fields is not None and key not in fields:
-        near = difflib.get_close_matches(key, fields, 1)
-        hint = f"did you mean {near[0]}:?" if near else f"there are: {', '.join(fields)}"
-        raise FilterInvalid(f'no field is called {name!r}; {hint} (to look for the text itself, quote it: "{name}:…")')
-    return lambda record: test(record.get(key, "")) != negated
+        raise FilterInvalid(_no_field(match["field"], fields))
+    test = _test(match)
+    return lambda record: test(record.field(key)) != negated
+
+
+def _no_field(name: str, fields: Collection[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), fields, 1)
+    hint = f"did you mean {near[0]}:?" if near else f"there are: {', '.join(fields)}"
+    return f'no field is called {name!r}; {hint} (to look for the text itself, quote it: "{name}:…")'
+
+
+def _anywhere(match: re.Match[str]) -> Callable[[Record], bool]:
+    """A term without a field: any of them, by one look at the whole text."""
+    if match["regex"] is not None:
+        search = _expression(match).search
+        return lambda record: search(record.text) is not None
+    folded = _wanted(match).casefold()
+    return lambda record: folded in record.folded
 
 
 def _test(match: re.Match[str]) -> Test:
     compare = match["compare"]
     if match["regex"] is not None:
-        return _matches(match["regex"], bool(match["flag"]), compare)
-    quoted = match["quoted"]
-    wanted = match["bare"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        if compare:
+            raise FilterInvalid(f"{compare}/{match['regex']}/ compares with an expression; leave the {compare} out")
+        search = _expression(match).search
+        return lambda value: search(value) is not None
+    wanted = _wanted(match)
     if compare in _COMPARE:
         return _compares(compare, wanted)
     folded = wanted.casefold()
-    if compare == "=" or (match["field"] is not None and not folded):
+    if compare == "=" or not folded:
         return lambda value: value.casefold() == folded
     return lambda value: folded in value.casefold()
 
 
-def _matches(pattern: str, any_case: bool, compare: str | None) -> Test:
-    if compare:
-        raise FilterInvalid(f"{compare}/{pattern}/ compares with an expression; leave the {compare} out")
+def _wanted(match: re.Match[str]) -> str:
+    quoted = match["quoted"]
+    return str(match["bare"]) if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _expression(match: re.Match[str]) -> re.Pattern[str]:
+    pattern = match["regex"]
     try:
-        found = re.compile(pattern.replace(r"\/", "/"), re.IGNORECASE if any_case else 0)
+        # Over several lines: ^ and $ are a field's beginning and end, also where all fields are one text.
+        return re.compile(pattern.replace(r"\/", "/"), re.MULTILINE | (re.IGNORECASE if match["flag"] else 0))
     except re.error as error:
         raise FilterInvalid(f"/{pattern}/ is no regular expression: {error}") from None
-    return lambda value: found.search(value) is not None
 
 
 def _compares(sign: str, wanted: str) -> Test:

@@ -54,7 +54,7 @@ def events(
     Without --follow, what the engine still remembers of them. Events that came faster than they could be shown are
     counted on stderr.
     """
-    from acqs_core.filter import parse
+    from acqs_core.filter import Fields, parse
 
     wanted = parse(filter_)
 
@@ -63,7 +63,7 @@ def events(
             print(f"acqs-core: {message['missed']} events were not shown", file=sys.stderr)
         for at, text in message["items"]:
             headers = headers_of(text)
-            if wanted({name.lower(): value for name, value in headers.items()}):
+            if wanted(Fields((name.lower(), value) for name, value in headers.items())):
                 (print_json if json else _print_event)({"at": at, **headers})
         sys.stdout.flush()
 

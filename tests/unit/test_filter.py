@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from acqs_core.action import Row, Status
 from acqs_core.errors import FilterInvalid
-from acqs_core.filter import ROW_FIELDS, of_row, parse
+from acqs_core.filter import ROW_FIELDS, Fields, of_row, parse
 
 ROW = of_row(
     Row(
@@ -94,7 +94,7 @@ def test_what_is_not_understood_is_refused_with_what_to_write(text: str, says: s
 
 
 def test_raw_events_are_filtered_by_whatever_header_they_have() -> None:
-    event = {"event": "Newstate", "channelstatedesc": "Ringing"}
+    event = Fields(event="Newstate", channelstatedesc="Ringing")
     assert parse("event:newstate ChannelStateDesc:=ringing")(event)
     assert not parse("event:newstate exten:600")(event)
     assert parse("!exten:600")(event)
@@ -113,4 +113,4 @@ def test_any_text_is_understood_or_refused_and_never_breaks(text: str) -> None:
 
 @given(st.text(min_size=1).filter(lambda text: not re.search(r'[\\"]', text)))
 def test_quoted_text_is_found_wherever_a_field_holds_it(text: str) -> None:
-    assert parse(f'"{text}"')({"field": f"x{text}y"})
+    assert parse(f'"{text}"')(Fields(field=f"x{text}y"))
