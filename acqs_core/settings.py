@@ -124,6 +124,17 @@ class ControlSettings(_Section):
     """Where engines have their control sockets; empty is /run/acqs, or the user's own runtime folder."""
 
 
+class ConsoleSettings(_Section):
+    theme: str = "acqs-dark"
+    """A theme of the console's: acqs-dark, acqs-light, or one of Textual's own."""
+    window: int = Field(default=100_000, ge=1000, le=1_000_000)
+    """Rows that the queue pane holds in memory, newest first."""
+    low_bandwidth: bool = False
+    """Draw twice a second instead of ten times, for slow links."""
+    keymap: dict[str, str] = {}
+    """Other keys for commands, by the names that the help screen shows: `pause = "ctrl+s"`."""
+
+
 class Settings(_Section):
     """All settings; `load` makes one from file, environment and flags."""
 
@@ -139,6 +150,7 @@ class Settings(_Section):
     listener: ListenerSettings = ListenerSettings()
     metrics: MetricsSettings = MetricsSettings()
     control: ControlSettings = ControlSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @field_validator("server_ip")
     @classmethod

@@ -31,6 +31,7 @@ MAX_LINE = 16 << 20
 Message = dict[str, Any]
 
 _ROW_FIELDS = tuple(field.name for field in dataclasses.fields(Row))
+_STATUS = {str(status): status for status in Status}
 _row_values = operator.attrgetter(*_ROW_FIELDS)
 
 
@@ -51,12 +52,12 @@ class RowView:
     def unpack(cls, values: list[Any]) -> RowView:
         """From a JSON array. Raises ControlError."""
         try:
-            *plain, outcome, cause, message = values
-            given = dict(zip(_ROW_FIELDS, plain, strict=True))
-            given["status"] = Status(given["status"])
-            given["lines"] = tuple(given["lines"])
-            given["entry_date"] = given["entry_date"] and dt.datetime.fromisoformat(given["entry_date"])
-            return cls(Row(**given), Outcome(outcome) if outcome else None, cause, message)
+            (man_id, action, callerid, lines, status, response, server_ip, channel, uniqueid, entered, age,
+             outcome, cause, message) = values  # fmt: skip
+            when = dt.datetime.fromisoformat(entered) if entered else None
+            where = response, server_ip, channel, uniqueid
+            row = Row(man_id, action, callerid, tuple(lines), _STATUS[status], *where, when, age)
+            return cls(row, Outcome(outcome) if outcome else None, cause, message)
         except (TypeError, ValueError, KeyError) as error:
             raise ControlError(
                 f"the engine sent a row that cannot be read: {error}; are both of one version?"

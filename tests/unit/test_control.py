@@ -14,15 +14,14 @@ from typing import Any
 
 import pytest
 
-from acqs_core import demo
 from acqs_core.action import Outcome, Status, call
 from acqs_core.control import places
 from acqs_core.control.client import Client
-from acqs_core.control.serving import served
 from acqs_core.control.wire import RowView, decode, encode
 from acqs_core.engine import Engine
 from acqs_core.errors import ControlError, NotFound, Refused
 from acqs_core.settings import Settings
+from tests.hosted import running
 
 
 @pytest.fixture
@@ -30,26 +29,6 @@ def folder() -> Iterator[Path]:
     """A folder whose name is short enough for a socket's."""
     with tempfile.TemporaryDirectory(prefix="acqs-") as made:
         yield Path(made)
-
-
-@contextlib.asynccontextmanager
-async def running(settings: Settings, folder: Path, *, may_stop: bool = False) -> AsyncIterator[Engine]:
-    """An engine on SQLite and the simulator, with its control socket."""
-    control = settings.control.model_copy(update={"folder": str(folder)})
-    async with demo.stage(settings.model_copy(update={"control": control})) as staged:
-        engine = Engine(staged)
-
-        async def run() -> None:
-            async with served(engine, stop=engine.stop if may_stop else None):
-                await engine.run()
-
-        task = asyncio.create_task(run())
-        try:
-            await asyncio.wait_for(engine.ready.wait(), 10)
-            yield engine
-        finally:
-            engine.stop()
-            await task
 
 
 @pytest.fixture

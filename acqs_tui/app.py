@@ -1,0 +1,245 @@
+"""The console: panes over a feed, drawn ten times a second, and the commands that act on them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.css.query import NoMatches
+from textual.widgets import Footer, Input
+
+from acqs_core.errors import AcqsError, FilterInvalid
+from acqs_core.filter import ROW_FIELDS, parse
+from acqs_core.settings import Settings
+from acqs_tui import themes
+from acqs_tui.bars import Counters, StatusBar
+from acqs_tui.commands import BY_ID, bindings
+from acqs_tui.feed import Feed
+from acqs_tui.lines import Lines
+from acqs_tui.panes.events import EventsPane
+from acqs_tui.panes.queue import QueuePane
+from acqs_tui.panes.sessions import SessionsPane
+
+FRAMES, FRAMES_SLOW = 10, 2
+"""Frames a second, and over a slow link."""
+
+Pane = QueuePane | SessionsPane | EventsPane
+
+
+class Console(App[int]):
+    """`acqs-tui`. Ends with its exit code."""
+
+    CSS_PATH = "acqs.tcss"
+    TITLE = "ACQS"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (150, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall")]  # noqa: RUF012
+
+    def __init__(self, settings: Settings, *, read_only: bool = False, demo: bool = False) -> None:
+        super().__init__()
+        self.settings = settings
+        self.read_only, self.demo = read_only, demo
+        self.feed = Feed(settings, read_only=read_only, demo=demo)
+        self.queue_pane = QueuePane(settings.console.window)
+        self.sessions_pane = SessionsPane()
+        self.events_pane = EventsPane()
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = settings.console.theme
+
+    def compose(self) -> ComposeResult:
+        """Status, counters, panes, filter, footer."""
+        yield StatusBar(id="status")
+        yield Counters(id="counters")
+        yield self.queue_pane
+        with Horizontal(id="below"):
+            yield self.sessions_pane
+            yield self.events_pane
+        yield Input(placeholder="filter: text  /regex/  field:value  age:>60  !not    Esc shows all", id="filter")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Draw at once; the engine is looked for meanwhile."""
+        self.set_keymap(self.settings.console.keymap)
+        self.feed.stale = self.queue_pane.to_freshen
+        rate = FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES
+        self.set_interval(1 / rate, self.frame)
+        self.queue_pane.lines.focus()
+        self.run_worker(self._live(), name="feed", exclusive=True, exit_on_error=True)
+
+    async def _live(self) -> None:
+        """Connect, watch the engine go, and say so."""
+        try:
+            await self.feed.connect()
+        except AcqsError as error:
+            self.feed.problem = str(error)
+            return
+        await self.feed.gone()
+
+    def frame(self) -> None:
+        """Put what came into the panes."""
+        feed = self.feed
+        news = feed.take()
+        if news.rows:
+            self.queue_pane.put(news.rows)
+        self.queue_pane.forget(news.gone)
+        self.events_pane.put(news.events, news.missed)
+        self.sessions_pane.put(feed.sessions)
+        try:
+            status, counters = self.query_one(StatusBar), self.query_one(Counters)
+        except NoMatches:
+            return  # another screen covers them
+        frozen = [str(pane.BORDER_TITLE) for pane in self.panes if pane.lines.frozen]
+        status.tell(feed.status, feed.greeting, feed.problem, self._how(), frozen)
+        loaded = f"loading {feed.loaded:,}…" if feed.loading else f"{len(self.queue_pane.lines.window.records):,} rows"
+        counters.tell(feed.status, loaded)
+        for pane in self.panes:
+            pane.border_subtitle = self._subtitle(pane)
+
+    @property
+    def panes(self) -> list[Pane]:
+        """All panes."""
+        return [self.queue_pane, self.sessions_pane, self.events_pane]
+
+    @property
+    def pane(self) -> Pane:
+        """The focused pane."""
+        focused = self.focused
+        return next(
+            (pane for pane in self.panes if focused is not None and focused in pane.query("*")), self.queue_pane
+        )
+
+    def _how(self) -> str:
+        if self.demo:
+            return "DEMO"
+        return ("EMBEDDED" if self.feed.embedded else "ATTACHED") + (" READ-ONLY" if self.read_only else "")
+
+    def _subtitle(self, pane: Pane) -> str:
+        lines = pane.lines
+        parts = [f"{len(lines.window):,}"]
+        if pane.filter:
+            parts.append(f"filter {pane.filter.text}")
+        if lines.marked:
+            parts.append(f"{len(lines.marked)} marked")
+        if lines.frozen:
+            parts.append(f"❄ frozen, {lines.waiting:,} wait")
+        elif not lines.following:
+            parts.append(f"pinned, +{lines.came:,} new")
+        if isinstance(pane, EventsPane) and pane.missed:
+            parts.append(f"{pane.missed:,} not shown")
+        return " · ".join(parts).replace("[", "\\[")
+
+    # Commands.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away what a read-only console does not have, grey what cannot be done now."""
+        if action != "do":
+            return super().check_action(action, parameters)
+        command = BY_ID[str(parameters[0])]
+        if command.changes and self.read_only:
+            return False
+        can = getattr(self, f"can_{command.id}", None)
+        return True if can is None or can() else None
+
+    async def action_do(self, command: str) -> None:
+        """Carry out a command of the table."""
+        done = getattr(self, f"do_{command}")()
+        if asyncio.iscoroutine(done):
+            await done
+
+    def do_filter(self) -> None:
+        """Type a filter for the focused pane."""
+        box = self.query_one("#filter", Input)
+        box.value = self.pane.filter.text
+        box.border_title = f"Filter {self.pane.BORDER_TITLE}"
+        self._filtered = self.pane
+        box.add_class("-open")
+        box.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed."""
+        if event.input.id == "filter" and event.input.has_class("-open"):
+            self._apply(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Back to the pane, with the filter."""
+        if event.input.id == "filter":
+            self._close_filter()
+
+    def key_escape(self) -> None:
+        """Show all again."""
+        if self.query_one("#filter", Input).has_class("-open"):
+            self._apply("")
+            self._close_filter()
+        elif self.pane.filter:
+            self.pane.apply(parse(""))
+
+    def _apply(self, text: str) -> None:
+        box = self.query_one("#filter", Input)
+        fields = ROW_FIELDS if self._filtered is self.queue_pane else None
+        try:
+            self._filtered.apply(parse(text, fields))
+        except FilterInvalid as error:
+            box.border_subtitle = str(error).replace("[", "\\[")
+            box.add_class("-invalid")
+        else:
+            box.border_subtitle = ""
+            box.remove_class("-invalid")
+
+    def _close_filter(self) -> None:
+        self.query_one("#filter", Input).remove_class("-open")
+        self._filtered.lines.focus()
+
+    def do_sort(self) -> None:
+        """Sort by the next column."""
+        self.notify(f"sorted by {self.queue_pane.sort()}", timeout=2)
+
+    def do_freeze(self) -> None:
+        """Freeze the focused pane, or let it go on."""
+        lines: Lines[Any] = self.pane.lines
+        lines.freeze(not lines.frozen)
+
+    def do_follow(self) -> None:
+        """Follow the newest."""
+        self.pane.lines.action_follow()
+
+    def do_whole(self) -> None:
+        """Events whole or folded."""
+        self.events_pane.fold(not self.events_pane.is_whole)
+
+    def do_unmark(self) -> None:
+        """No marks."""
+        self.queue_pane.lines.marked.clear()
+        self.queue_pane.lines.refresh()
+
+    def do_tab_next(self) -> None:
+        """The next status."""
+        self.queue_pane.step_tab(1)
+
+    def do_tab_previous(self) -> None:
+        """The previous status."""
+        self.queue_pane.step_tab(-1)
+
+    def do_pane_queue(self) -> None:
+        """To the queue."""
+        self.queue_pane.lines.focus()
+
+    def do_pane_sessions(self) -> None:
+        """To the child sessions."""
+        self.sessions_pane.lines.focus()
+
+    def do_pane_events(self) -> None:
+        """To the events."""
+        self.events_pane.lines.focus()
+
+    def do_theme(self) -> None:
+        """The other theme."""
+        self.theme = "acqs-light" if self.current_theme.dark else "acqs-dark"
+
+    async def do_quit(self) -> None:
+        """Leave."""
+        await self.feed.close(stop=self.demo)
+        self.exit(0)

@@ -1,0 +1,73 @@
+"""An AMI event as a record of the events pane: folded to one line, or one of the lines of a whole one."""
+
+from __future__ import annotations
+
+import time
+
+from acqs_core.filter import Fields
+
+LINES = 256
+"""Lines of an event that can be shown; ids of events are so far apart, so that each line has one of its own."""
+
+FIRST = ("Channel", "ChannelStateDesc", "CallerIDName", "Uniqueid", "Cause", "Response", "Reason")
+"""Headers that a folded line shows, in this order, where an event has them."""
+
+
+class EventRecord:
+    """An event and when it was read (time of day, seconds). `line` is None for the folded one."""
+
+    __slots__ = ("_fields", "_folded", "at", "id", "line", "name", "raw")
+
+    def __init__(self, record_id: int, at: float, raw: str, line: str | None = None) -> None:
+        self.id, self.at, self.raw, self.line = record_id, at, raw, line
+        self.name = raw.partition("\r\n")[0].partition(":")[2].strip()
+        self._fields: Fields | None = None
+        self._folded: str | None = None
+
+    def whole(self) -> list[EventRecord]:
+        """A record for each of its lines."""
+        lines = self.raw.split("\r\n")[:LINES]
+        return [EventRecord(self.id + number, self.at, self.raw, line) for number, line in enumerate(lines)]
+
+    @property
+    def fields(self) -> Fields:
+        """Its headers, names in small letters; of a repeated one the last."""
+        if self._fields is None:
+            pairs = (line.partition(":") for line in self.raw.split("\r\n"))
+            self._fields = Fields((name.lower(), value.strip()) for name, colon, value in pairs if colon)
+        return self._fields
+
+    def field(self, name: str, /) -> str:
+        """A header's value."""
+        return self.fields.get(name, "")
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self.raw.replace("\r", "")
+
+    @property
+    def folded(self) -> str:
+        """The same in small letters."""
+        if self._folded is None:
+            self._folded = self.text.casefold()
+        return self._folded
+
+    @property
+    def clock(self) -> str:
+        """When it was read."""
+        return time.strftime("%H:%M:%S", time.localtime(self.at)) + f".{int(self.at % 1 * 1000):03d}"
+
+    @property
+    def summary(self) -> str:
+        """What tells most, in one line."""
+        fields = self.fields
+        shown = (fields.get(name.lower(), "") for name in FIRST)
+        return "  ".join(printable(value) for value in shown if value)
+
+
+def printable(text: str) -> str:
+    """Text with control characters shown, so that nothing from the wire drives the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

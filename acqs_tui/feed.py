@@ -1,0 +1,218 @@
+"""The console's side of the engine: finds or starts one, keeps what it tells until the next frame is drawn.
+
+Nothing here draws and nothing waits for drawing: what comes over the socket lands in bounded places, a timer of the app
+takes it from there ten times a second (facts/textual.md: a message for each would cost a hundred times as much).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from acqs_core.control import host
+from acqs_core.control.client import Client
+from acqs_core.errors import AcqsError, ControlError, QueueError
+from acqs_core.settings import Settings
+from acqs_tui.events import LINES, EventRecord
+from acqs_tui.rows import RowRecord, unpack
+
+FEEDS = ("status", "sessions", "rows", "events")
+
+PAGE = 500
+"""Rows of one page of the window: taken in some milliseconds, so that no key waits for it."""
+
+LOOK_BACK = 100
+"""man_ids below the newest that are asked for again: a slow producer's row may come after one with a higher id."""
+
+NEWER_EVERY, STALE_EVERY = 0.5, 2.0
+"""Seconds between looks for rows that producers inserted, and at rows that others may have changed."""
+
+MOST_EVENTS = 20_000
+"""Events that wait for the next frame at the most."""
+
+STARTING = 20.0
+"""Seconds in which an engine of our own must greet."""
+
+
+@dataclasses.dataclass(slots=True)
+class News:
+    """What came since the last frame."""
+
+    rows: list[RowRecord]
+    events: list[EventRecord]
+    missed: int
+    """Events that came and are not among them."""
+    gone: list[int]
+    """man_ids of rows that are no longer in the table."""
+
+
+class Feed:
+    """One console's connection to an engine. `status` and `sessions` are the engine's latest word."""
+
+    def __init__(self, settings: Settings, *, read_only: bool = False, demo: bool = False) -> None:
+        self.settings, self.read_only, self.demo = settings, read_only, demo
+        self.status: dict[str, Any] = {}
+        self.sessions: dict[str, Any] = {"living": [], "failed": []}
+        self.greeting: dict[str, Any] = {}
+        self.problem = "looking for an engine"
+        """Why nothing is shown, in words; empty while an engine is connected."""
+        self.loaded, self.loading = 0, False
+        """Rows of the window that were read so far, and whether more are being read."""
+        self.stale: Callable[[], list[int]] = list
+        """Gives the man_ids whose rows are on the screen or not final: they are read again now and then."""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: Client | None = None
+        self._rows: dict[int, RowRecord] = {}
+        self._events: deque[EventRecord] = deque(maxlen=MOST_EVENTS)
+        self._numbers = itertools.count(LINES, LINES)
+        self._missed = 0
+        self._gone: list[int] = []
+        self._newest = 0
+        self._work: list[asyncio.Task[None]] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether an engine answers."""
+        return self._client is not None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine is one that this console started."""
+        return self._process is not None
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether the engine may be stopped from here."""
+        return bool(self.greeting.get("may_stop"))
+
+    async def connect(self, *, embed: bool = True) -> None:
+        """Attach to the engine that serves our server_ip here; start one where there is none. Raises AcqsError."""
+        settings = self.settings
+        try:
+            if self.demo:
+                raise ControlError("a demo has an engine of its own")
+            self._process = None
+            client = await Client.attach(settings.server_ip, settings.control.folder, read_only=self.read_only)
+        except ControlError:
+            if not embed:
+                raise
+            self._process, ours = await asyncio.to_thread(host.start, settings, demo=self.demo)
+            client = await Client.connect(ours, read_only=self.read_only, patience=STARTING)
+        self._client, self.greeting, self.problem = client, client.greeting, ""
+        client.on_feed = self._take
+        await client.follow(*FEEDS)
+        self._work = [
+            asyncio.create_task(self._load(client), name="window"),
+            asyncio.create_task(self._keep_up(client), name="newer rows"),
+            asyncio.create_task(self._freshen(client), name="stale rows"),
+        ]
+
+    async def gone(self) -> str:
+        """Wait until the engine is gone; why."""
+        if self._client is None:
+            return self.problem
+        client = self._client
+        why = await client.gone()
+        await self._let_go()
+        self.problem = why or "the engine has ended"
+        return self.problem
+
+    async def ask(self, do: str, **given: Any) -> Any:
+        """Ask the engine, or have it do something. Raises AcqsError."""
+        if self._client is None:
+            raise ControlError(f"not done: {self.problem}")
+        return await self._client.ask(do, **given)
+
+    async def close(self, *, stop: bool = False) -> None:
+        """Leave; `stop` ends an engine that a console may end, and waits until it has drained."""
+        client = self._client
+        if client is not None and stop and self.may_stop:
+            with contextlib.suppress(AcqsError):
+                await client.ask("stop")
+                await asyncio.wait_for(client.gone(), self.settings.sender.response_timeout + 5)
+        await self._let_go()
+        if self._process is not None and (stop or self.demo):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._process.wait, 10)
+
+    def take(self) -> News:
+        """What came since it was last taken."""
+        rows, self._rows = list(self._rows.values()), {}
+        events = list(self._events)
+        self._events.clear()
+        missed, self._missed = self._missed, 0
+        gone, self._gone = self._gone, []
+        return News(rows, events, missed, gone)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        name = message["feed"]
+        if name in ("status", "sessions"):
+            setattr(self, name, message["is"])
+        elif name == "rows":
+            self._keep(unpack(message["items"], time.monotonic()))
+        else:
+            self._missed += message["missed"] + max(0, len(self._events) + len(message["items"]) - MOST_EVENTS)
+            self._events.extend(EventRecord(next(self._numbers), at, text) for at, text in message["items"])
+
+    def _keep(self, rows: list[RowRecord]) -> None:
+        self._rows.update((row.id, row) for row in rows)
+        self._newest = max([self._newest, *(row.id for row in rows)])
+
+    async def _load(self, client: Client) -> None:
+        """Fill the window, newest first, one page after another."""
+        before: int | None = None
+        self.loaded, self.loading = 0, True
+        while self.loaded < self.settings.console.window:
+            try:
+                page = await client.ask("page", before=before, limit=PAGE)
+            except QueueError:
+                await asyncio.sleep(STALE_EVERY)
+                continue
+            self._keep(unpack(page["rows"], time.monotonic()))
+            self.loaded += len(page["rows"])
+            before = page["next"]
+            if before is None:
+                break
+            await asyncio.sleep(0.01)  # keys and frames come first
+        self.loading = False
+
+    async def _keep_up(self, client: Client) -> None:
+        """Rows that producers insert: the engine is told of them by nobody."""
+        while True:
+            await asyncio.sleep(NEWER_EVERY)
+            with contextlib.suppress(QueueError):
+                more = True
+                while more:
+                    newer = await client.ask("newer", than=max(0, self._newest - LOOK_BACK), limit=PAGE)
+                    rows = unpack(newer["rows"], time.monotonic())
+                    more = newer["more"] and bool(rows) and rows[-1].id > self._newest
+                    self._keep(rows)
+
+    async def _freshen(self, client: Client) -> None:
+        """Rows that others changed: another engine, another operator, a purge."""
+        while True:
+            await asyncio.sleep(STALE_EVERY)
+            man_ids = self.stale()[:PAGE]
+            if man_ids:
+                with contextlib.suppress(QueueError):
+                    rows = unpack(await client.ask("rows", man_ids=man_ids), time.monotonic())
+                    self._keep(rows)
+                    self._gone += set(man_ids) - {row.id for row in rows}
+
+    async def _let_go(self) -> None:
+        for task in self._work:
+            task.cancel()
+        for task in self._work:
+            with contextlib.suppress(asyncio.CancelledError, ControlError):
+                await task
+        self._work = []
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()

@@ -1,0 +1,319 @@
+"""The one list widget: lines drawn from plain records, whether there are forty or 100,000 (Textual's Line API).
+
+Textual's DataTable takes seconds for 10,000 rows (facts/textual.md); here only what is on the screen is ever drawn. The
+selection is a record, not a line: it stays on its record while others come, go and are sorted. Scrolling up pins the
+view; what comes meanwhile is counted, and End follows again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from acqs_tui.records import Shown, Window
+
+S = TypeVar("S", bound=Shown)
+
+Cell = tuple[str, str]
+"""A cell's text, and the component class (without `lines--`) of its style; empty is plain."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column(Generic[S]):
+    """One column. `width` 0 takes what is left; it is left out where the pane is narrower than `least`."""
+
+    title: str
+    width: int
+    cell: Callable[[S], Cell]
+    least: int = 0
+    right: bool = False
+
+
+class Lines(ScrollView, Generic[S], can_focus=True):
+    """A list of a window's visible records."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"lines--{name}"
+        for name in ("header", "cursor", "blurred", "mark", "dim", "new", "queue", "sent", "updated", "dead", "alarm",
+                     "good", "name")
+    }  # fmt: skip
+
+    DEFAULT_CSS = """
+    Lines { background: $surface; color: $foreground; scrollbar-size-vertical: 1; overflow-x: hidden;
+            overflow-y: auto; }
+    Lines > .lines--header { color: $text-muted; text-style: bold; background: $panel; }
+    Lines > .lines--cursor { background: $primary 60%; color: $text; }
+    Lines > .lines--blurred { background: $primary 25%; }
+    Lines > .lines--mark { color: $warning; text-style: bold; }
+    Lines > .lines--dim { color: $text-muted; }
+    Lines > .lines--new { color: $accent; }
+    Lines > .lines--queue { color: $secondary; }
+    Lines > .lines--sent { color: $warning; }
+    Lines > .lines--updated { color: $success; text-style: bold; }
+    Lines > .lines--dead { color: $text-muted; }
+    Lines > .lines--alarm { color: $error; text-style: bold; }
+    Lines > .lines--good { color: $success; }
+    Lines > .lines--name { color: $primary; text-style: bold; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "first", "First", show=False),
+        Binding("end,G", "follow", "Follow", show=False),
+        Binding("enter", "choose", "Detail", show=False),
+        Binding("space", "mark", "Mark", show=False),
+    ]
+
+    class Highlighted(Message):
+        """Another record is selected."""
+
+    class Chosen(Message):
+        """Enter was pressed, or a record clicked twice."""
+
+        def __init__(self, lines: Lines[Any], record_id: int) -> None:
+            super().__init__()
+            self.lines, self.record_id = lines, record_id
+
+        @property
+        def control(self) -> Lines[Any]:
+            """The list it was in."""
+            return self.lines
+
+    class HeaderClicked(Message):
+        """A column's title was clicked."""
+
+        def __init__(self, lines: Lines[Any], title: str) -> None:
+            super().__init__()
+            self.lines, self.title = lines, title
+
+        @property
+        def control(self) -> Lines[Any]:
+            """The list it was in."""
+            return self.lines
+
+    def __init__(
+        self, window: Window[S], columns: Iterable[Column[S]], *, can_mark: bool = False, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.window = window
+        self.columns = list(columns)
+        self.can_mark = can_mark
+        self.selected: int | None = None
+        """The id of the selected record."""
+        self.marked: set[int] = set()
+        self.following = True
+        """The view stays at the end, on the newest."""
+        self.came = 0
+        """Records that came since the view was pinned."""
+        self.sorted_by = ""
+        self._key: tuple[object, ...] | None = None
+        self._pending: dict[int, S] = {}
+        self._frozen = False
+
+    # What the pane tells it.
+
+    def put(self, records: Iterable[S]) -> None:
+        """Take new and changed records; while the view is frozen they wait."""
+        if self._frozen:
+            self._pending.update((record.id, record) for record in records)
+            return
+        change = self.window.put(records)
+        if not self.following:
+            self.came += change.added
+        self.settle()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the view stands still; nothing is lost meanwhile."""
+        return self._frozen
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait for the view to go on."""
+        return len(self._pending)
+
+    def freeze(self, on: bool) -> None:
+        """Let the view stand still, or show what has waited."""
+        self._frozen = on
+        if not on:
+            waited, self._pending = self._pending, {}
+            self.put(waited.values())
+
+    def settle(self) -> None:
+        """The window has changed: find the selected record's line again, and draw."""
+        height = len(self.window) + 1
+        if self.virtual_size.height != height or self.virtual_size.width != self.size.width:
+            self.virtual_size = Size(self.size.width, height)
+        self.marked &= self.window.records.keys()
+        if self.following:
+            self._select(len(self.window) - 1)
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        elif self.selected is not None and self.window.index(self.selected) is None and self._key is not None:
+            self._select(self.window.nearest(self._key))
+        self.refresh()
+
+    @property
+    def selected_record(self) -> S | None:
+        """The selected record, if it is visible."""
+        line = None if self.selected is None else self.window.index(self.selected)
+        return None if line is None else self.window[line]
+
+    def select(self, record_id: int) -> bool:
+        """Select a record and bring it into view; whether it is visible."""
+        line = self.window.index(record_id)
+        if line is not None:
+            self._go(line)
+        return line is not None
+
+    # Keys and mouse.
+
+    def action_move(self, by: int) -> None:
+        """A line up or down."""
+        line = self._line
+        self._go((len(self.window) if line is None else line) + by)
+
+    def action_page(self, by: int) -> None:
+        """A page up or down."""
+        self._go((self._line or 0) + by * max(1, self.size.height - 2))
+
+    def action_first(self) -> None:
+        """To the first line."""
+        self._go(0)
+
+    def action_follow(self) -> None:
+        """To the end, and stay there."""
+        self.following, self.came = True, 0
+        self.settle()
+
+    def action_choose(self) -> None:
+        """Ask for the selected record's detail."""
+        if self.selected is not None:
+            self.post_message(self.Chosen(self, self.selected))
+
+    def action_mark(self) -> None:
+        """Mark the selected record, or take its mark away, and go on to the next."""
+        if self.can_mark and self.selected is not None:
+            self.marked ^= {self.selected}
+            self.action_move(1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Select what was clicked; twice is Enter; a title sorts."""
+        if event.y == 0:
+            x = 0
+            for column, width in self._laid_out():
+                if x <= event.x < x + width + 1:
+                    self.post_message(self.HeaderClicked(self, column.title))
+                x += width + 1
+            return
+        line = event.y - 1 + round(self.scroll_y)
+        if line < len(self.window):
+            self._go(line)
+            if event.chain == 2:
+                self.action_choose()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling up by wheel or bar pins the view; scrolling to the end follows again."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < old_value and self.following and new_value < self.max_scroll_y:
+            self.following = False
+        elif new_value >= self.max_scroll_y and new_value > old_value and not self._frozen:
+            self.following, self.came = True, 0
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Columns are laid out anew."""
+        self.settle()
+
+    @property
+    def _line(self) -> int | None:
+        return None if self.selected is None else self.window.index(self.selected)
+
+    def _go(self, line: int) -> None:
+        """Select a line; not the last, or the last when it was not followed, pins the view."""
+        last = len(self.window) - 1
+        line = max(0, min(line, last))
+        self.following = False if line < last else self.following
+        self._select(line)
+        top = round(self.scroll_y)
+        if line < top:
+            self.scroll_to(y=line, animate=False, immediate=True)
+        elif line > top + self.size.height - 2:
+            self.scroll_to(y=line - self.size.height + 2, animate=False, immediate=True)
+        self.refresh()
+
+    def _select(self, line: int) -> None:
+        chosen = self.window[line].id if 0 <= line < len(self.window) else None
+        self._key = None if chosen is None else self.window.key_of(chosen)
+        if chosen != self.selected:
+            self.selected = chosen
+            self.post_message(self.Highlighted())
+
+    # Drawing.
+
+    def render_line(self, y: int) -> Strip:
+        """The header, or the record at this line of the view."""
+        width = self.size.width
+        if y == 0:
+            return self._header(width)
+        line = y - 1 + round(self.scroll_y)
+        if line >= len(self.window):
+            return Strip.blank(width, self.rich_style)
+        return self._drawn(self.window[line], width)
+
+    def _header(self, width: int) -> Strip:
+        style = self.get_component_rich_style("lines--header")
+        segments = [Segment(" " if self.can_mark else "", style)]
+        for column, room in self._laid_out():
+            title = f"{column.title}▲" if column.title == self.sorted_by else column.title
+            segments.append(Segment(_fit(title, room, column.right) + " ", style))
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _drawn(self, record: S, width: int) -> Strip:
+        base = self.rich_style
+        if record.id == self.selected:
+            base += self.get_component_rich_style("lines--cursor" if self.has_focus else "lines--blurred", partial=True)
+        segments = []
+        if self.can_mark:
+            marked = record.id in self.marked
+            segments.append(Segment("▌" if marked else " ", base + self._style("mark") if marked else base))
+        for column, room in self._laid_out():
+            text, name = column.cell(record)
+            style = base + self._style(name) if name else base
+            segments += (Segment(_fit(text, room, column.right), style), Segment(" ", base))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, name: str) -> Style:
+        """Only the colour and weight of a component: a line's background says whether it is selected."""
+        style = self.get_component_rich_style(f"lines--{name}", partial=True)
+        return Style(color=style.color, bold=style.bold)
+
+    def _laid_out(self) -> list[tuple[Column[S], int]]:
+        """The columns that have room here, and their widths."""
+        shown = [column for column in self.columns if self.size.width >= column.least]
+        taken = sum(column.width + 1 for column in shown) + int(self.can_mark)
+        loose = [column for column in shown if not column.width]
+        left = max(0, self.size.width - taken)
+        share = left // len(loose) if loose else 0
+        return [(column, column.width or share) for column in shown]
+
+
+def _fit(text: str, width: int, right: bool = False) -> str:
+    """Text in exactly so many cells. What is not printable was made so by whoever made the cell."""
+    size = cell_len(text)
+    if size > width:
+        return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
+    return (" " * (width - size) + text) if right else text + " " * (width - size)

@@ -1,0 +1,158 @@
+"""The queue: rows of every status or of one, sorted and filtered in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Tab, Tabs
+
+from acqs_core.action import Status
+from acqs_core.filter import Filter, parse
+from acqs_tui.events import printable
+from acqs_tui.lines import Cell, Column, Lines
+from acqs_tui.records import Window
+from acqs_tui.rows import GLYPHS, SORTS, RowRecord
+
+TABS = ("All", *Status, "Unknown")
+
+STUCK = 30.0
+"""Seconds after which a row that is still NEW or QUEUE is shown as an alarm."""
+
+
+def ages(seconds: float | None) -> str:
+    """Seconds as a person says them: 4s, 3m, 2h, 5d."""
+    if seconds is None:
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds / size)}{unit}"
+    return f"{int(max(seconds, 0))}s"
+
+
+def _age(record: RowRecord) -> Cell:
+    age = record.age(time.monotonic())
+    stuck = record.status in (Status.NEW, Status.QUEUE) and (age or 0) > STUCK
+    return ages(age), "alarm" if stuck else "dim"
+
+
+def _status(record: RowRecord) -> Cell:
+    return f"{GLYPHS[record.status]} {record.status}", record.status.lower()
+
+
+def _outcome(record: RowRecord) -> Cell:
+    outcome = record.outcome
+    style = {"answered": "good", "unknown": "alarm", "": ""}.get(outcome, "sent")
+    return {"answered": "✓ ", "unknown": "? ", "": ""}.get(outcome, "· ") + outcome, style
+
+
+def _plain(name: str, style: str = "") -> Callable[[RowRecord], Cell]:
+    return lambda record: (printable(str(getattr(record.view.row, name))), style)
+
+
+COLUMNS: list[Column[RowRecord]] = [
+    Column("id", 9, lambda r: (str(r.id), "dim"), right=True),
+    Column("age", 4, _age, right=True),
+    Column("status", 9, _status),
+    Column("outcome", 13, _outcome, least=60),
+    Column("action", 10, _plain("action", "name")),
+    Column("caller id", 20, _plain("callerid"), least=70),
+    Column("channel", 0, _plain("channel"), least=40),
+    Column("uniqueid", 22, _plain("uniqueid", "dim"), least=120),
+    Column("answer", 6, lambda r: ("yes" if r.view.row.response == "Y" else "", "dim"), least=90),
+]
+
+
+class QueuePane(Vertical):
+    """Status tabs over the list of rows."""
+
+    BORDER_TITLE = "Queue"
+    DEFAULT_CLASSES = "pane"
+
+    def __init__(self, window: int) -> None:
+        super().__init__(id="queue")
+        self.lines = Lines(Window[RowRecord](window), COLUMNS, can_mark=True, id="rows")
+        self.lines.sorted_by = "id"
+        self.filter = parse("")
+        self._tab = "All"
+
+    def compose(self) -> ComposeResult:
+        """The tabs and the rows."""
+        yield Tabs(*(Tab(name, id=f"tab-{name.lower()}") for name in TABS), id="tabs")
+        yield self.lines
+
+    def on_mount(self) -> None:
+        """Keys go to the rows, not to the tabs."""
+        self.query_one(Tabs).can_focus = False
+
+    def put(self, rows: Iterable[RowRecord]) -> None:
+        """Rows that are new or have changed."""
+        self.lines.put(rows)
+
+    def forget(self, man_ids: Iterable[int]) -> None:
+        """Rows that are no longer in the table."""
+        gone = list(man_ids)
+        if gone:
+            self.lines.window.remove(gone)
+            self.lines.settle()
+
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        """Show the rows of this status."""
+        self._tab = str(event.tab.label)
+        self.show()
+
+    def step_tab(self, by: int) -> None:
+        """The next or previous tab."""
+        tabs = self.query_one(Tabs)
+        tabs.active = f"tab-{TABS[(TABS.index(self._tab) + by) % len(TABS)].lower()}"
+
+    def apply(self, wanted: Filter) -> None:
+        """Show only what this lets pass."""
+        self.filter = wanted
+        self.show()
+
+    def sort(self, by: str | None = None) -> str:
+        """Sort by this column, or by the next; its name."""
+        names = list(SORTS)
+        current = self.lines.sorted_by
+        self.lines.sorted_by = by if by in SORTS else names[(names.index(current) + 1) % len(names)]
+        self.show()
+        return self.lines.sorted_by
+
+    def on_lines_header_clicked(self, event: Lines.HeaderClicked) -> None:
+        """Sort by the title that was clicked."""
+        event.stop()
+        if event.title in SORTS:
+            self.sort(event.title)
+
+    def show(self) -> None:
+        """Have tab, filter and order take effect."""
+        self.lines.window.show(self._passes(), SORTS[self.lines.sorted_by])
+        self.lines.settle()
+
+    def _passes(self) -> Callable[[RowRecord], bool]:
+        tab, wanted = self._tab, self.filter
+        if tab == "All":
+            return wanted
+        if tab == "Unknown":
+            return lambda record: record.is_unknown and wanted(record)
+        status = Status(tab)
+        return lambda record: record.status is status and wanted(record)
+
+    def chosen(self) -> list[RowRecord]:
+        """The marked rows, else the selected one."""
+        records = self.lines.window.records
+        marked = [records[man_id] for man_id in sorted(self.lines.marked) if man_id in records]
+        if marked:
+            return marked
+        selected = self.lines.selected_record
+        return [] if selected is None else [selected]
+
+    def to_freshen(self) -> list[int]:
+        """Rows on the screen that others may change."""
+        lines = self.lines
+        first = max(0, round(lines.scroll_y))
+        shown = range(first, min(len(lines.window), first + max(0, lines.size.height - 1)))
+        return [lines.window[line].id for line in shown if lines.window[line].status is not Status.DEAD]
