@@ -70,7 +70,7 @@ async def test_an_idle_engine_takes_next_to_nothing_of_a_core_and_under_80_mb(sc
 async def test_children_that_are_killed_or_stopped_hardly_delay_the_other_rows(scene: Scene) -> None:
     tried: list[Figure] = []
     while len(tried) < TRIES:
-        tried.append(await processes.faults(scene, rows=60))
+        tried.append(await processes.faults(scene, rows=40))
         if tried[-1].ratio <= WITH_FAULTS / NOISE:
             return
     pytest.fail(f"too slow, best of {TRIES}: {[figure.line() for figure in tried]}", pytrace=False)

@@ -17,9 +17,10 @@ import pytest
 from acqs_core.ami.session import Endpoint, NotWritten
 from acqs_core.errors import ChildLost, ConnectFailed, LoginRefused, ResponseTimeout, SessionLost
 from acqs_core.sender.process import opener as opening
+from acqs_core.sender.process import remote
 from acqs_core.sender.process import server as keeping
 from acqs_core.sender.process.opener import InProcess
-from acqs_core.sender.process.remote import SILENCE, WRITE_WITHIN, RemoteSession
+from acqs_core.sender.process.remote import SILENCE, RemoteSession
 from acqs_core.sender.process.server import ForkServerLost
 from tests.unit.ami_server import BANNER, SECRET, AmiServer, ping, silent
 
@@ -34,6 +35,13 @@ def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
 
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds for which a child may wait with its write, fewer than usual."""
+    monkeypatch.setattr(remote, "WRITE_WITHIN", 0.5)
+    return 0.5
 
 
 class Openings:
@@ -161,6 +169,7 @@ async def test_a_child_that_hangs_in_its_login_is_killed_and_has_sent_nothing(mo
             await openings.open()
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_child_that_hangs_when_it_is_to_write_is_killed_and_the_outcome_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -182,25 +191,25 @@ async def test_an_asterisk_that_is_slow_to_greet_is_waited_for() -> None:
         await (await opening).logoff()
 
 
-async def test_a_child_stopped_before_the_write_has_written_nothing_and_never_will() -> None:
+async def test_a_child_stopped_before_the_write_has_written_nothing_and_never_will(hasty: float) -> None:
     async with AmiServer() as server, opening_at(server.endpoint()) as openings:
         session = await openings.open()
         os.kill(session.pid, STOP)
         begun = time.monotonic()
         with pytest.raises(NotWritten, match="was not written"):
             await session.perform(*ping("p"), 30)
-        assert time.monotonic() - begun < WRITE_WITHIN + 1
+        assert time.monotonic() - begun < hasty + 1
         await openings.until_gone()
         assert server.actions() == []
 
 
-async def test_a_child_that_wakes_too_late_does_not_write() -> None:
+async def test_a_child_that_wakes_too_late_does_not_write(hasty: float) -> None:
     async with AmiServer() as server, opening_at(server.endpoint()) as openings:
         session = await openings.open()
         os.kill(session.pid, STOP)
         performing = asyncio.create_task(session.perform(*ping("p"), 30))
         # Awake after its own deadline and before ours, which is a tenth of a second later.
-        await asyncio.sleep(WRITE_WITHIN + 0.03)
+        await asyncio.sleep(hasty + 0.03)
         os.kill(session.pid, signal.SIGCONT)
         with pytest.raises(NotWritten):
             await performing
@@ -220,16 +229,17 @@ async def test_a_child_killed_before_the_write_has_written_nothing() -> None:
         assert server.actions() == []
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_child_stopped_after_the_write_leaves_the_outcome_unknown_at_the_deadline() -> None:
     async with AmiServer(silent) as server, opening_at(server.endpoint()) as openings:
         session = await openings.open()
-        performing = asyncio.create_task(session.perform(*ping("p"), 2.0))
+        performing = asyncio.create_task(session.perform(*ping("p"), 1.0))
         await server.until(lambda server: server.actions() == ["Ping"])
         os.kill(session.pid, STOP)
         begun = time.monotonic()
         with pytest.raises(ResponseTimeout, match="unknown"):
             await performing
-        assert time.monotonic() - begun < 3.5
+        assert time.monotonic() - begun < 2.5
 
 
 async def test_a_child_killed_after_the_write_leaves_the_outcome_unknown_at_once() -> None:

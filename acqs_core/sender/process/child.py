@@ -60,6 +60,8 @@ async def _beat(writer: asyncio.StreamWriter) -> None:
 async def _serve(session: Session, commands: asyncio.Queue[Frame], writer: asyncio.StreamWriter) -> None:
     telling = asyncio.create_task(_tell_of_end(session, writer))
     while (command := await commands.get()).kind is not Kind.LEAVE:
+        writer.write(encode(Kind.WRITES))
+        await writer.drain()
         writer.write(await _perform(session, command))
     await session.logoff(command.head["timeout"])
     await telling

@@ -31,15 +31,17 @@ class Kind(enum.IntEnum):
     """Child: logged in. banner, knows_channel_id."""
     PERFORM = 4
     """Sender: write these bytes. action_id, timeout, before (monotonic seconds, after which nothing is written)."""
-    ANSWERED = 5
+    WRITES = 5
+    """Child: it has what to write and writes it now. Said before it does."""
+    ANSWERED = 6
     """Child: the bytes of the response."""
-    FAILED = 6
+    FAILED = 7
     """Child: what was asked ended with an error. error, message."""
-    ENDED = 7
+    ENDED = 8
     """Child: the session has ended. error and message, or neither when it ended as asked."""
-    LEAVE = 8
+    LEAVE = 9
     """Sender: log off and end. timeout."""
-    ALIVE = 9
+    ALIVE = 10
     """Child: it is at work on the login, and neither stopped nor hanging."""
 
 

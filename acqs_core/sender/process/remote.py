@@ -1,17 +1,13 @@
 """A session in another process, as the sender uses it: the same as one in a task, and every deadline is kept here.
 
-What a process may do wrong is die, stop or hang. Before its action is handed over that is no harm: nothing was sent.
-After that the outcome is unknown, unless the kernel says that the action still lies unread on our side of the child's
-deadline for writing it. In each case the process is killed, so that it can never write late.
+What a process may do wrong is die, stop or hang. Until it says that it writes now, that is no harm: nothing was sent,
+and its row goes back. After that the outcome is unknown. In each case it is killed, so that it can never write late.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import fcntl
-import struct
-import termios
 import time
 
 from acqs_core.ami.endpoint import Endpoint
@@ -83,15 +79,12 @@ class RemoteSession:
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
         try:
-            answer = None
-            while answer is None or answer.kind is Kind.ALIVE:
-                async with asyncio.timeout(min(silence, until - clock())):
-                    answer = await self._answers.get()
-                if answer is None:
-                    raise ChildLost(f"the process {self.pid} of a session died; nothing was sent")
+            while (answer := await self._next(min(silence, until - clock()))) is not None:
+                if answer.kind is not Kind.ALIVE:
+                    return answer
         except TimeoutError:
             raise ChildLost(f"the process {self.pid} of a session {failing} in time; nothing was sent") from None
-        return answer
+        raise ChildLost(f"the process {self.pid} of a session died; nothing was sent")
 
     # What the sender uses.
 
@@ -101,17 +94,20 @@ class RemoteSession:
         return not (self._ended.done() or self._writer.is_closing()) and self._process.lives
 
     async def perform(self, payload: bytes, action_id: str, timeout: float) -> AmiMessage:
-        """As ami.session.Session.perform. A child that says nothing is killed."""
+        """As ami.session.Session.perform. A child that says nothing in time is killed."""
         if not self.is_open:
             raise NotWritten(f"{self._error or f'the process {self.pid} died'}; the action was not written")
         before = time.monotonic() + WRITE_WITHIN
         self._writer.write(encode(Kind.PERFORM, payload, action_id=action_id, timeout=timeout, before=before))
         try:
-            answer = await self._answered(timeout)
+            if not await self._may_write():
+                self.abort()
+                raise NotWritten(f"the process {self.pid} of its session died or hung; the action was not written")
+            answer = await self._next(timeout + GRACE)
         except TimeoutError:
             self.abort()
             raise ResponseTimeout(
-                f"the process {self.pid} of its session did not answer within {timeout + GRACE:g} s and was killed; "
+                f"the process {self.pid} of its session did not answer in time and was killed; "
                 "whether the action was carried out is unknown"
             ) from None
         if answer is None:
@@ -122,29 +118,25 @@ class RemoteSession:
             raise error
         return parse(answer.body)
 
-    async def _answered(self, timeout: float) -> Frame | None:
-        waiting = asyncio.ensure_future(self._answers.get())
+    async def _may_write(self) -> bool:
+        """Whether the child may write, or have written: it says so first. One that is dead, and never said so, has not
+        written and never will. Raises TimeoutError when it neither says so nor dies."""
         try:
-            done, _ = await asyncio.wait((waiting,), timeout=WRITE_WITHIN + 0.1)
-            if not done and self._lies_unread:
-                # Its time to write is over, and it would see that: it has not written, and now never will.
-                self.abort()
-                raise NotWritten(
-                    f"the process {self.pid} of its session was stopped or hung; the action was not written"
-                )
-            async with asyncio.timeout(max(0.0, timeout + GRACE - WRITE_WITHIN)):
-                return await waiting
-        finally:
-            waiting.cancel()
+            said = await self._next(WRITE_WITHIN + 0.1)
+        except TimeoutError:
+            self._process.kill()
+            said = await self._next(GRACE)
+        return said is not None
 
-    @property
-    def _lies_unread(self) -> bool:
-        """Whether the child has not read all that it was told (unix(7), SIOCOUTQ)."""
-        if self._writer.transport.get_write_buffer_size():
-            return True
-        connection = self._writer.get_extra_info("socket").fileno()
-        (unread,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))
-        return bool(unread > 0)
+    async def _next(self, seconds: float) -> Frame | None:
+        """What the child says next; None when it is dead. Raises TimeoutError, and SessionLost when we end it."""
+        async with asyncio.timeout(seconds):
+            said = await self._answers.get()
+        if said is None and self._released:
+            raise SessionLost(
+                f"the process {self.pid} of its session was ended; whether the action was carried out is unknown"
+            )
+        return said
 
     async def closed(self) -> Exception | None:
         """As ami.session.Session.closed."""
