@@ -21,6 +21,9 @@ from acqs_core.queue.types import AGES, JournalEntry, Waiting
 SPAN = 10_000
 """Rows that one statement of a walk looks at; a fraction of a second on a busy server."""
 
+ENOUGH = 10_000
+"""Stale rows after which nobody who waits to send counts on."""
+
 EVER = 3.2e9
 """Seconds, a hundred years: what an age has to be below when it has no bound."""
 
@@ -68,16 +71,20 @@ class Backlogs(Operations):
                 record = self._records(clause, bounds | {"over": over, "under": under})[0]
                 so_far = so_far.and_also(record)
                 yield so_far
+        yield dataclasses.replace(so_far, whole=True)
 
     def unseen(self, over: float, under: float = EVER) -> Waiting:
-        """All NEW rows by age. `stale` are those that waited at least `over` and less than `under` seconds and were
-        entered after the last resume: what was there when somebody resumed, that person has seen."""
+        """NEW rows by age. `stale` are those that waited at least `over` and less than `under` seconds and were entered
+        after the last resume: what was there when somebody resumed, that person has seen. Looks no further once it has
+        found ENOUGH of them."""
         found = self._records(self._since_resumed, {})
         seen, paused, since = found[0] if found else (None, 0, None)
         if since is not None and not paused:
             under = min(under, float(since) - 1.0)  # entry_date has whole seconds: in doubt it was seen
-        *_, whole = self.waiting(over=over, under=under)
-        return dataclasses.replace(whole, seen=seen)
+        for so_far in self.waiting(over=over, under=under):
+            if so_far.whole or so_far.stale >= ENOUGH:
+                return dataclasses.replace(so_far, seen=seen)
+        raise AssertionError("unreachable: a walk ends with the whole")
 
     def hold(self, looked: Waiting, *, actor: str, reason: str) -> bool:
         """Pause because of what `unseen` saw. False, and nothing is changed, when somebody has paused or resumed

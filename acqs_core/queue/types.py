@@ -160,7 +160,8 @@ class Waiting:
     """The NEW rows by age: how many are younger than each of AGES but not than the one before, and how many older.
 
     `unknown` have no entry_date that says an age. `stale` are those that were asked for, `oldest` and `oldest_stale`
-    are ages in seconds. `seen` is the state of the pause then, as the database has it.
+    are ages in seconds. `whole` is False when there may be more. `seen` is when somebody last paused or resumed, as the
+    database has it.
     """
 
     counts: tuple[int, ...] = (0,) * len(AGE_NAMES)
@@ -168,6 +169,7 @@ class Waiting:
     stale: int = 0
     oldest: float | None = None
     oldest_stale: float | None = None
+    whole: bool = False
     seen: Any = None
 
     @property
@@ -187,7 +189,7 @@ class Waiting:
             for mine, other in ((self.oldest, record[-2]), (self.oldest_stale, record[-1]))
         )
         sums = tuple(mine + other for mine, other in zip(self.counts, counts, strict=True))
-        return Waiting(sums, self.unknown + unknown, self.stale + stale, oldest, oldest_stale, self.seen)
+        return Waiting(sums, self.unknown + unknown, self.stale + stale, oldest, oldest_stale)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

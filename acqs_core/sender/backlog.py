@@ -67,12 +67,17 @@ class Backlog:
         return not (waiting.stale and self._hold)
 
     def _reason(self, waiting: Waiting) -> str:
+        oldest = f"the oldest {waiting.oldest_stale or 0:.0f} s"
         return (
-            f"{waiting.stale} rows waited over {self._after:g} s, the oldest {waiting.oldest_stale or 0:.0f} s: "
+            f"{waiting.stale}{_more(waiting)} rows waited over {self._after:g} s, {oldest}: "
             "`acqs-core resume --discard-older-than SECONDS`, or `acqs-core resume` to send all"
         )
 
 
 def _told(waiting: Waiting) -> str:
     ages = ", ".join(f"{count} {name}" for name, count in waiting.by_age().items() if count)
-    return f"{waiting.total} rows have been waiting: {ages}"
+    return f"{waiting.total}{_more(waiting)} rows have been waiting: {ages}"
+
+
+def _more(waiting: Waiting) -> str:
+    return "" if waiting.whole else "+"

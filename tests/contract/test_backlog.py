@@ -145,6 +145,15 @@ def test_what_somebody_has_resumed_is_not_stale_any_more_and_what_came_later_may
     assert store.unseen(60.0, under=90.0).stale == 0, "older rows expire, they are not sent"
 
 
+def test_whoever_waits_to_send_counts_no_further_than_enough(
+    backend: Backend, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged(backend, store, *[100] * 9)
+    assert (store.unseen(60.0).stale, store.unseen(60.0).whole) == (9, True)
+    monkeypatch.setattr(backlog, "ENOUGH", 4)
+    assert (store.unseen(60.0).stale, store.unseen(60.0).whole) == (6, False)
+
+
 @pytest.mark.parametrize("resumed_before", [False, True])
 def test_whoever_paused_or_resumed_while_an_engine_looked_has_the_last_word(
     backend: Backend, store: Store, resumed_before: bool
