@@ -73,6 +73,17 @@ class Endpoint:
         return tls.context(self.tls_ca, self.tls_verify)
 
     @property
+    def trust(self) -> tuple[str, ...]:
+        """By what tls_context checks, as words for a command line; none without TLS."""
+        return (self.tls_ca, str(self.tls_verify)) if self.tls else ()
+
+    @property
+    def patience(self) -> float:
+        """Seconds that opening a session may take, its limits together."""
+        greetings, answers = 1 + self.tls, 1 + (self.auth == "md5")
+        return self.connect_timeout + greetings * self.banner_timeout + answers * self.login_timeout
+
+    @property
     def server_name(self) -> str:
         """The name that the certificate must have."""
         return self.tls_server_name or self.host

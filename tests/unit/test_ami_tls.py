@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import ssl
 import time
@@ -308,3 +309,10 @@ async def test_a_peer_that_died_silently_is_found_by_the_keepalive(ca: str) -> N
         async with asyncio.timeout(2):
             await session.keepalive(0.05, 0.1)
         assert isinstance(await session.closed(), AmiError)
+
+
+def test_opening_may_take_as_long_as_all_its_limits_together() -> None:
+    endpoint = Endpoint("h", 1, "u", "s", connect_timeout=1, banner_timeout=20, login_timeout=300)
+    assert endpoint.patience == 321
+    assert dataclasses.replace(endpoint, tls=True).patience == 341, "the handshake has a banner's time"
+    assert dataclasses.replace(endpoint, auth="md5").patience == 621, "the challenge has a login's time"

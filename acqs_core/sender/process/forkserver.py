@@ -1,4 +1,4 @@
-"""`python -m acqs_core.sender.process.forkserver FD`: forks a child session for each request on that socket.
+"""`python -m acqs_core.sender.process.forkserver FD [TRUST]`: forks a child session for each request on that socket.
 
 A fork of this takes some 3 ms where a new interpreter takes 200, and its children share its memory. It loads only what
 a child needs, keeps no thread and no loop, and so may fork at any time. It ends when the sender does, by the end of the
@@ -18,6 +18,8 @@ import socket
 import sys
 import traceback
 
+from acqs_core.ami import tls
+from acqs_core.errors import SettingsError
 from acqs_core.sender.process.child import live
 from acqs_core.sender.process.frames import VERSION
 
@@ -25,7 +27,11 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
 def main() -> None:
-    """Serve the socket of the given file descriptor until its other end is closed."""
+    """Serve the socket of the given file descriptor until its other end is closed. TRUST is an Endpoint's."""
+    if trust := sys.argv[2:]:
+        # Once here: to read all that the system trusts takes longer than the rest of a child's life.
+        with contextlib.suppress(SettingsError):  # which a child tells
+            tls.context(trust[0], trust[1] == str(True))
     server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
     # Told by a terminal or a service manager to stop, only the sender stops: its children answer to it alone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

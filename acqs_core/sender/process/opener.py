@@ -64,7 +64,7 @@ class InProcess:
         async with self._starting:
             if self._server is None or not self._server.usable:
                 await self._pause()
-                self._server = await ForkServer.start()
+                self._server = await ForkServer.start(*self._endpoint.trust)
                 log.info("sender: fork server started (pid %d)", self._server.pid)
             return self._server
 

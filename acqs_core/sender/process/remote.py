@@ -67,8 +67,7 @@ class RemoteSession:
         """Connect and log in. Raises as ami.session.Session.open does, and ChildLost."""
         fields = {field.name: getattr(endpoint, field.name) for field in dataclasses.fields(endpoint)}
         self._writer.write(encode(Kind.OPEN, **fields))
-        longest = endpoint.connect_timeout + endpoint.banner_timeout + endpoint.login_timeout + GRACE
-        opened = await self._answer(longest, SILENCE, "did not log in")
+        opened = await self._answer(endpoint.patience + GRACE, SILENCE, "did not log in")
         if error := error_in(opened.head):
             raise error
         self.banner, self.knows_channel_id = opened.head["banner"], opened.head["knows_channel_id"]

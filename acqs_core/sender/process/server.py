@@ -79,13 +79,14 @@ class ForkServer:
         self._loop.add_reader(control, self._read)
 
     @classmethod
-    async def start(cls) -> ForkServer:
-        """Start one; raises ForkServerLost. It is no part of our terminal's session: a key there ends us, not it."""
+    async def start(cls, *trust: str) -> ForkServer:
+        """Start one, with the Endpoint's `trust`; raises ForkServerLost. It is no part of our terminal's session: a key
+        there ends us, not it."""
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *COMMAND, str(theirs.fileno()), pass_fds=(theirs.fileno(),), env=_environment(),
+                *COMMAND, str(theirs.fileno()), *trust, pass_fds=(theirs.fileno(),), env=_environment(),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         server = cls(process, control)
