@@ -138,6 +138,9 @@ _ODD = (
 """Number 606 of the recorded dialplan."""
 _WITH_ODD = standard({("default", "606"): _ODD})
 
+_SLOW_HANGS_UP = standard(phones={"slow": Phone(ring=0.1, answer=0.6, hangup=2.5)})
+"""That phone ended its call while Wait(3) ran."""
+
 _CALLS = (
     "originate_answered_local", "originate_answered_local_n", "originate_busy_local", "originate_noanswer_local",
     "originate_congestion_local", "originate_invalid", "originate_noexten", "originate_local_app",
@@ -165,9 +168,9 @@ CASES = {
         Case("command_with_channels", console=Console(_answers("cmd-1"), _both_wait)),
         Case("events_between_response", apart=frozenset({"HangupRequest"}), machine_text=True),
         Case("varset_odd", options={"dialplan": _WITH_ODD}),
-        Case("redirect_bridged", options={"dialplan": standard(phones={"slow": Phone(ring=0.1, answer=2, hangup=1)})}),
+        Case("redirect_bridged", speed=3, options={"dialplan": _SLOW_HANGS_UP}),
         Case("restart_cli", console=Console(lambda frame: value(frame, "Cause") == "4", _restart)),
-        Case("stop_gracefully_cli", console=Console(_answers("while-stopping"), _stop_gracefully)),
+        Case("stop_gracefully_cli", speed=3, console=Console(_answers("while-stopping"), _stop_gracefully)),
         Case(
             "reload_cli",
             console=Console(_named("Reload"), _reload),

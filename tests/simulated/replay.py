@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,9 @@ from tests.simulated.streams import CHANNEL, TRACES, Frame, Names, event, is_eve
 
 PATIENCE = 20.0
 """Seconds after which a replay that waits for something has failed."""
+
+SIDE_BY_SIDE = 6
+"""Cases at a time: few enough that each keeps its times."""
 
 
 class Client:
@@ -82,9 +86,12 @@ class Replay:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*self._aside)
+        if error is not None:
+            for task in (*self._aside, *(task for _, task in self.senders)):
+                task.cancel()
+        await asyncio.gather(*self._aside, return_exceptions=error is not None)
         await self.simulator.stop()
 
     # What a case's console may use
@@ -186,6 +193,33 @@ class Replay:
             wanted = [theirs.canonical(frame) for frame in recorded(f"{self.case.name}.{step}.ami")]
             found.append((step, [ours.canonical(frame) for frame in await task], wanted))
         return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """What a case brought: what its listener got and what was recorded, and the same for each sender by its name."""
+
+    frames: list[Frame]
+    expected: list[Frame]
+    sent: list[tuple[str, list[Frame], list[Frame]]]
+
+
+async def play(case: Case) -> Played:
+    """Play one case to a simulator of its own."""
+    async with Replay(case) as replay:
+        return Played(await replay.run(), replay.expected, await replay.sent())
+
+
+async def play_all(cases: Iterable[Case]) -> dict[str, Played | BaseException]:
+    """Play cases side by side, since most of the time is waiting; what one raised stands in its place."""
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def in_turn(case: Case) -> Played:
+        async with room:
+            return await play(case)
+
+    names = {case.name: in_turn(case) for case in cases}
+    return dict(zip(names, await asyncio.gather(*names.values(), return_exceptions=True), strict=True))
 
 
 def _key(frames: list[Frame]) -> bytes:

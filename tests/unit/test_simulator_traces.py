@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -10,20 +11,29 @@ from acqs_core.simulator import events
 from acqs_core.simulator.channel import Channel
 from tests.simulated.cases import CASES
 from tests.simulated.compare import difference, disorder, in_full
-from tests.simulated.replay import Replay
+from tests.simulated.replay import Played, play, play_all
 from tests.simulated.streams import TRACES, Frame, Names, event, recorded, value
 
 
+@pytest.fixture(scope="module")
+def played(request: pytest.FixtureRequest) -> dict[str, Played | BaseException]:
+    """What every case that this run asks for has brought."""
+    asked = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
+    return asyncio.run(play_all(case for name, case in CASES.items() if name in asked))
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
-async def test_a_recorded_case_played_to_the_simulator_reads_as_from_a_real_asterisk(name: str) -> None:
-    case = CASES[name]
-    async with Replay(case) as replay:
-        frames = await replay.run()
-        if case.talk:
-            assert in_full(frames, replay.expected) == ""
-        assert difference(frames, replay.expected, case.apart) == ""
-        for step, ours, theirs in await replay.sent():
-            assert in_full(ours, theirs) == "", step
+def test_a_recorded_case_played_to_the_simulator_reads_as_from_a_real_asterisk(
+    name: str, played: dict[str, Played | BaseException]
+) -> None:
+    case, found = CASES[name], played[name]
+    if isinstance(found, BaseException):
+        raise found
+    if case.talk:
+        assert in_full(found.frames, found.expected) == ""
+    assert difference(found.frames, found.expected, case.apart) == ""
+    for step, ours, theirs in found.sent:
+        assert in_full(ours, theirs) == "", step
 
 
 def test_no_recorded_case_is_forgotten() -> None:
@@ -93,7 +103,7 @@ async def test_a_simulator_that_forgets_one_header_is_found_out(monkeypatch: pyt
         return events.Event("Hangup", "call", ch.snapshot() + events.lines(("Cause", str(ch.cause))))
 
     monkeypatch.setattr(events, "hangup", forgetful)
-    async with Replay(CASES["originate_congestion_local"]) as replay:
-        found = difference(await replay.run(), replay.expected)
+    mutant = await play(CASES["originate_congestion_local"])
+    found = difference(mutant.frames, mutant.expected)
     assert "-Event=Hangup" in found
     assert "Cause-txt=Circuit/channel congestion" in found
