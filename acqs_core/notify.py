@@ -39,7 +39,7 @@ TELL_WITHIN = 2.0
 """Seconds that the manager is given to take a message."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Manager:
     """The service manager that started us."""
 
@@ -47,6 +47,7 @@ class Manager:
     """Its socket: a path, or a name in the abstract namespace after an @."""
     watchdog: float | None = None
     """Seconds without a sign of life after which it ends us (WatchdogSec); None when it does not watch."""
+    _away: bool = dataclasses.field(default=False, repr=False, compare=False)
 
     @classmethod
     def of_environment(cls, environ: MutableMapping[str, str] = os.environ) -> Manager | None:
@@ -70,8 +71,11 @@ class Manager:
                 async with asyncio.timeout(TELL_WITHIN):
                     await asyncio.get_running_loop().sock_sendall(channel, "\n".join(lines).encode())
             except (OSError, TimeoutError) as error:
-                log.warning("the service manager at %s was not told %s: %s", self.address, lines[0], error or "busy")
+                if not self._away:
+                    log.warning("the service manager at %s does not listen: %s", self.address, error or "it is busy")
+                self._away = True
                 return False
+        self._away = False
         return True
 
 

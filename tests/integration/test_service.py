@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from acqs_core.queue import schema
+from acqs_core.queue.database import Database
 from acqs_core.simulator import Simulator
 from tests.integration.dripping import Dripping
 from tests.integration.headless import Fleet
 from tests.integration.stand import Stand
 from tests.service_manager import ServiceManager
-from tests.unit.test_notify import make_settings
 
 ROOT = Path(__file__).parents[2]
 WATCHDOG = 1.0
@@ -30,12 +31,12 @@ async def daemon(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """`acqs-core run` as a service manager starts it."""
     host, port = simulator.address
-    make_settings(directory, port)
+    url = f"sqlite:///{directory}/queue.sqlite3"
+    schema.init(Database(url, pool_size=1))
     file = directory / "acqs.toml"
     file.touch(mode=0o600)
     file.write_text(
-        f'[queue]\nurl = "sqlite:///{directory}/queue.sqlite3"\n'
-        f'[asterisk]\nhost = "{host}"\nport = {port}\nusername = "acqs"\nsecret = "acqs"\n'
+        f'[queue]\nurl = "{url}"\n[asterisk]\nhost = "{host}"\nport = {port}\nusername = "acqs"\nsecret = "acqs"\n'
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ACQS_")}
     environment |= {
