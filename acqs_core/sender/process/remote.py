@@ -66,7 +66,7 @@ class RemoteSession:
     async def log_in(self, endpoint: Endpoint) -> None:
         """Connect and log in. Raises as ami.session.Session.open does, and ChildLost."""
         fields = {field.name: getattr(endpoint, field.name) for field in dataclasses.fields(endpoint)}
-        self._writer.write(encode(Kind.OPEN, **fields))
+        self._tell(encode(Kind.OPEN, **fields))
         opened = await self._answer(endpoint.patience + GRACE, SILENCE, "did not log in")
         if error := error_in(opened.head):
             raise error
@@ -97,7 +97,7 @@ class RemoteSession:
         if not self.is_open:
             raise NotWritten(f"{self._error or f'the process {self.pid} died'}; the action was not written")
         before = time.monotonic() + WRITE_WITHIN
-        self._writer.write(encode(Kind.PERFORM, payload, action_id=action_id, timeout=timeout, before=before))
+        self._tell(encode(Kind.PERFORM, payload, action_id=action_id, timeout=timeout, before=before))
         try:
             if not await self._may_write():
                 self.abort()
@@ -123,7 +123,8 @@ class RemoteSession:
         try:
             said = await self._next(WRITE_WITHIN + 0.1)
         except TimeoutError:
-            self._process.kill()
+            if not self._released:
+                self._process.kill()
             said = await self._next(GRACE)
         return said is not None
 
@@ -144,9 +145,8 @@ class RemoteSession:
 
     async def logoff(self, timeout: float = 1.0) -> None:
         """As ami.session.Session.logoff; then the process ends."""
-        if not self._writer.is_closing():
-            self._writer.write(encode(Kind.LEAVE, timeout=timeout))
-            await asyncio.wait((self._reading,), timeout=timeout + GRACE)
+        self._tell(encode(Kind.LEAVE, timeout=timeout))
+        await asyncio.wait((self._reading,), timeout=timeout + GRACE)
         self.abort()
 
     def abort(self) -> None:
@@ -161,7 +161,11 @@ class RemoteSession:
         self._answers.put_nowait(None)
         self._writer.transport.abort()
 
-    # What the child says.
+    # What is said.
+
+    def _tell(self, frame: bytes) -> None:
+        if not self._writer.is_closing():  # the end of one that died is heard in `_read`
+            self._writer.write(frame)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while (frame := await read(reader)) is not None:
