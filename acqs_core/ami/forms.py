@@ -49,11 +49,6 @@ class Form:
         return self.ami >= (2, 2)
 
     @property
-    def command_follows(self) -> bool:
-        """Whether the output of a Command is lines of their own (`Response: Follows`): Asterisk 13 and earlier."""
-        return self.ami < (3,)
-
-    @property
     def says_booted(self) -> bool:
         """Whether it says FullyBooted, which Asterisk 1.4 does not."""
         return not self.is_old

@@ -33,19 +33,20 @@ class Framer:
     `dropped` counts the messages that were thrown away because they were longer than `max_frame` bytes.
     """
 
-    __slots__ = ("_buffer", "_max_frame", "_output", "_skipping", "dropped")
+    __slots__ = ("_buffer", "_held", "_max_frame", "_output", "_skipping", "dropped")
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._buffer = bytearray()
         self._max_frame = max_frame
         self._skipping = False
-        self._output = b""
+        self._output: list[bytes] = []
+        self._held = 0
         self.dropped = 0
 
     @property
     def pending(self) -> int:
         """Bytes held of a message whose end has not come yet."""
-        return len(self._buffer) + len(self._output)
+        return len(self._buffer) + self._held
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the bytes of one read and return the messages that are now whole, without their ends."""
@@ -86,13 +87,15 @@ class Framer:
             if not self._output and not piece.lstrip(EOL).startswith(FOLLOWS):
                 frames.append(piece)
                 continue
-            kept = len(self._output) + len(piece) <= self._max_frame
-            output = self._output + END + piece if self._output and kept else self._output or piece
-            if piece.rstrip(EOL).endswith(END_OF_OUTPUT):
-                frames.append(output if kept else output + END_OF_OUTPUT)
-                self._output = b""
-            else:
-                self._output = output
+            ends = piece.rstrip(EOL).endswith(END_OF_OUTPUT)
+            if not self._output or self._held + len(piece) + len(END) <= self._max_frame:
+                self._output.append(piece)
+                self._held += len(piece) + len(END)
+            elif ends:
+                self._output.append(END_OF_OUTPUT)
+            if ends:
+                frames.append(END.join(self._output))
+                self._output, self._held = [], 0
         return frames
 
     def _fits(self, frame: bytes) -> bool:

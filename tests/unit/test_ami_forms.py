@@ -20,7 +20,6 @@ def recorded(version: str) -> Form:
 def test_asterisk_1_4_has_its_own_words_and_lacks_what_came_later() -> None:
     form = recorded("1.4.44")
     assert form.is_old
-    assert form.command_follows
     assert form.channel_list == "Status"
     assert (form.knows_channel_id, form.says_booted, form.filters) == (False, False, False)
     assert form.event_filters(NAMES) == []
@@ -30,17 +29,16 @@ def test_asterisk_1_4_has_its_own_words_and_lacks_what_came_later() -> None:
 def test_todays_asterisks_have_todays_words(version: str) -> None:
     form = recorded(version)
     assert not form.is_old
-    assert not form.command_follows
     assert form.channel_list == "CoreShowChannels"
     assert form.knows_channel_id
     assert form.says_booted
     assert form.event_filters(NAMES) == EXPRESSION  # as long as nobody told its own version
 
 
-def test_asterisk_13_has_the_old_form_of_a_command_only() -> None:
+def test_asterisk_13_has_todays_words() -> None:
     form = Form.of_banner("Asterisk Call Manager/2.10.6")
-    assert (form.is_old, form.command_follows, form.knows_channel_id) == (False, True, True)
-    assert not Form.of_banner("Asterisk Call Manager/2.1.0").knows_channel_id
+    assert (form.is_old, form.knows_channel_id, form.channel_list) == (False, True, "CoreShowChannels")
+    assert not Form.of_banner("Asterisk Call Manager/2.1.0").knows_channel_id  # 12.0
 
 
 @pytest.mark.parametrize(
