@@ -96,10 +96,13 @@ class Listener:
                 try:
                     session = await self._connect()
                 except AmiError as error:
+                    wait = backoff.after(error)
                     if self.trouble != str(error):
-                        log.warning("listener: Asterisk does not take the listener: %s", error)
+                        log.warning(
+                            "listener: Asterisk does not take the listener: %s; next try in %.0f s", error, wait
+                        )
                     self.trouble = str(error)
-                    await asyncio.sleep(backoff.after(error))
+                    await asyncio.sleep(wait)
                     continue
                 backoff.worked()
                 self._session = session

@@ -118,9 +118,11 @@ class Gate:
 
     def shut(self, error: AmiError) -> None:
         """Asterisk does not take sessions, or actions: leave it alone for as long as this error calls for."""
-        if self._breaker.reason != str(error):
-            log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s", error)
+        is_news = self._breaker.reason != str(error)
         self._leave_alone(error)
+        if is_news:
+            wait = self._breaker.probe_in(time.monotonic())
+            log.warning("sender: Asterisk does not take sessions, rows stay NEW: %s; next try in %.0f s", error, wait)
 
     def _leave_alone(self, error: AmiError) -> None:
         self._counters.breaker_opens += not self._breaker.is_open

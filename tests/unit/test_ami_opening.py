@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ from acqs_core.errors import (
     ShuttingDown,
 )
 from tests.unit.ami_server import KEY, SECRET, AmiServer, Peer, Received, both_loops, ping, silent
+
+TRACES = Path(__file__).parents[1] / "traces"
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy")
 event_loop_policy = both_loops
@@ -168,6 +171,22 @@ async def test_an_md5_login_proves_the_secret_and_never_writes_it() -> None:
         ]
         assert SECRET.encode() not in challenge.raw + login.raw
         await session.logoff()
+
+
+@pytest.mark.parametrize("version", ["1.4.44", "16.28.0", "22.10.1"])
+async def test_an_md5_login_gives_the_key_that_each_recorded_asterisk_took(version: str) -> None:
+    """The recorded server's secret was 1234."""
+    banner, *answers = (TRACES / version / "login_md5.ami").read_text().splitlines()
+    challenge = next(line for line in answers if line.startswith("Challenge: "))
+    taken = (TRACES / version / "login_md5.txt").read_text().partition("Key: ")[2].split("\n")[0]
+
+    async def as_recorded(peer: Peer, action: Received) -> None:
+        refused = action.action == "Login" and action["Key"] != taken
+        await peer.respond(action, "Error" if refused else "Success", challenge)
+
+    async with AmiServer(as_recorded, banner=banner.encode() + b"\r\n", rude=True) as server:
+        session = await Session.open(server.endpoint("1234", auth="md5"))
+        session.abort()
 
 
 async def test_a_wrong_secret_is_refused_over_md5_too() -> None:
