@@ -94,7 +94,10 @@ async def _say_started(engine: Engine, manager: Manager) -> None:
             await engine.ready.wait()
     except TimeoutError:
         log.warning("not ready after %g s, told the service manager that we wait: %s", START_PATIENCE, status(engine))
-    await manager.tell("READY=1")
+    while True:  # a manager that never hears this would end us for not having started
+        if await manager.tell("READY=1"):
+            return
+        await asyncio.sleep(STATUS_EVERY)
 
 
 async def _say_stopping(engine: Engine, manager: Manager) -> None:

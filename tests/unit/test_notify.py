@@ -14,6 +14,7 @@ from acqs_core.notify import Manager
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.settings import Settings
+from acqs_core.simulator import Simulator
 from acqs_core.telemetry import Pulse
 from tests.service_manager import ServiceManager
 
@@ -46,6 +47,29 @@ async def test_an_engine_that_waits_for_asterisk_counts_as_started_and_says_what
         engine.stop()
         assert int(await manager.told("EXTEND_TIMEOUT_USEC")) > WATCHDOG * 1e6
         following.cancel()
+
+
+async def test_a_manager_that_hears_late_is_told_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "STATUS_EVERY", 0.05)
+    async with Simulator() as simulator, asyncio.TaskGroup() as tasks:
+        engine = Engine(make_settings(tmp_path, simulator.address[1]))
+        late, missed = ServiceManager.below(tmp_path), asyncio.Event()
+
+        class Late(Manager):
+            async def tell(self, *lines: str) -> bool:
+                took = await Manager.tell(self, *lines)
+                if lines == ("READY=1",) and not took:
+                    missed.set()
+                return took
+
+        tasks.create_task(engine.run())
+        following = tasks.create_task(notify.follow(engine, Late(late.address)))
+        await missed.wait()
+        async with late:
+            assert await late.told("READY") == "1"
+            assert "serving" in await late.told("STATUS", lambda says: "serving" in says)
+        following.cancel()
+        engine.stop()
 
 
 async def test_a_manager_that_is_gone_stops_nothing(tmp_path: Path) -> None:
