@@ -14,11 +14,11 @@ from collections.abc import Callable
 from acqs_core.ami.session import Endpoint, Session
 from acqs_core.ami.wire import event_name
 from acqs_core.errors import AmiError
-from acqs_core.listener.calls import WANTED
 from acqs_core.listener.listener import FILTER, MASK
+from acqs_core.listener.old_calls import OLD_WANTED
 
-READ = frozenset(name.decode() for name in WANTED)
-"""The names of the events that the listener reads."""
+READ = frozenset(name.decode() for name in OLD_WANTED)
+"""The names of the events that the listener reads, those of Asterisk 1.4 included."""
 
 TICK = 0.5
 """Seconds between two tellings of the progress."""

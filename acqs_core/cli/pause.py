@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command("pause", epilog=ending("pause", "pause 'carrier is down'", codes=(3,)))(pause)
-    resumed = ending("resume --dry-run", "resume --discard-older-than 300", codes=(1, 3))
+    resumed = ending("resume --dry-run", "resume --discard-older-than 300", codes=(1, 3, 130))
     app.command("resume", epilog=resumed)(resume)
 
 
@@ -56,6 +56,7 @@ def resume(
 
     Calls that are hours late surprise those who answer them: look at the backlog by age with --dry-run, and discard
     what is stale before the first one goes out. At a terminal it asks when something waits for more than a minute.
+    Discards are made while the queue is paused; cut short, by Ctrl+C too, it stays paused.
     """
     import sys
 
