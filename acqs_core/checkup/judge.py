@@ -71,11 +71,11 @@ def _single(seen: Seen, who: str) -> Finding:
 
 
 def _of_error(error: AmiError, seen: Seen, subject: str) -> Finding:
-    """A login that failed. The messages of a refusal end with what to do."""
+    """A login that failed. The messages of a refusal and of TLS end with what to do."""
     says = str(error).removesuffix("; nothing was sent").removesuffix("; is it running?")
     if not seen.username:
         return Finding("error", subject, says, f"set [asterisk] username or {seen.role}_username, and the secret")
-    if isinstance(error, LoginRefused):
+    if isinstance(error, LoginRefused | TlsFailed):
         says, _, todo = says.rpartition("; ")
         return Finding("error", subject, says, todo)
     return Finding("error", subject, says, _MENDS.get(type(error), _MENDS[AmiError]))
@@ -87,7 +87,6 @@ _MENDS: dict[type[AmiError], str] = {
     NoBanner: "look for a client that reads slowly or hangs in its login (`manager show connected`, authlimit); set "
     "[asterisk] tls when the port is that of tlsbindaddr",
     ShuttingDown: "wait until it has been restarted, or `core abort shutdown`",
-    TlsFailed: "compare [asterisk] port, tls_ca and tls_server_name with tlsbindaddr and tlscertfile of manager.conf",
     AmiError: "check again; Asterisk's log may say more",
 }
 
@@ -166,7 +165,7 @@ def of_needless_rights(seen: Seen, actions: Collection[str]) -> Iterator[Finding
 def of_read_rights(listener: Seen, seen: Sequence[Seen], heard_calls: bool) -> Iterator[Finding]:
     """Whether the listener's user hears what the listener reads: `call` and `system`."""
     subject, user = "listener's rights", listener.username
-    read = {part.strip() for part in _shown_user(user, seen).get("read perm", "").split(",")} - {""}
+    read = {part.strip() for part in table_of(_shown_user(user, seen)).get("read perm", "").split(",")} - {""}
     give = f"set read = {MASK} in {_reloaded(user)}"
     if heard_calls or read & {"call", "all"}:
         yield Finding("ok", subject, f"{user} hears the events of calls")
@@ -182,16 +181,17 @@ def of_read_rights(listener: Seen, seen: Sequence[Seen], heard_calls: bool) -> I
                       "waits 20 s for it", f"{give}; let FullyBooted through its eventfilter")  # fmt: skip
 
 
-def _shown_user(user: str, seen: Sequence[Seen]) -> dict[str, str]:
-    return next((table_of(one.console[f"manager show user {user}"])
-                 for one in seen if f"manager show user {user}" in one.console), {})  # fmt: skip
+def _shown_user(user: str, seen: Sequence[Seen]) -> str:
+    """What `manager show user` printed of a user; empty where nobody may run it."""
+    command = f"manager show user {user}"
+    return next((one.console[command] for one in seen if command in one.console), "")
 
 
 def of_console(seen: Sequence[Seen]) -> Iterator[Finding]:
     """What `manager show settings` and `manager show user` tell, where one of the users may run commands."""
     for one in seen:
-        shown = _shown_user(one.username, seen)
-        if one.role == "send" and shown.get("variables"):
+        variables = _shown_user(one.username, seen).partition("Variables:")[2].strip()  # one a line below that word
+        if one.role == "send" and variables:
             yield Finding("warning", "setvar", f"[{one.username}] has setvar=, which on some versions (13, 16) "
                           "throws away the Variable lines of an Originate",
                           f"take setvar= out of [{one.username}]")  # fmt: skip

@@ -115,7 +115,7 @@ def test_what_a_listener_may_read_is_told_by_the_console_or_by_what_it_hears(
 def test_disabled_events_that_the_listener_reads_are_an_error_and_a_setvar_a_warning() -> None:
     console = {
         "manager show settings": "Disabled events: Newstate,VarSet\nWeb Manager (AMI/HTTP):    Yes",
-        "manager show user dialer": "read perm: \nVariables: X=1",
+        "manager show user dialer": "        read perm: \nallowmultiplelogin: yes\n         Variables: \n        X = 1",
     }
     found = [*judge.of_console([dataclasses.replace(SENDER, console=console)])]
     assert [(one.level, one.subject) for one in found] == [
