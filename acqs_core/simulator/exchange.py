@@ -41,7 +41,7 @@ class Exchange:
         self.random = random.Random(seed)
         self.channels: dict[str, Channel] = {}
         self.calls = self.calls_processed = 0
-        self.on_idle: Callable[[], None] = lambda: None
+        self.on_removed: Callable[[], None] = lambda: None
         self.failures: list[Exception] = []
         self._ids: dict[str, Channel] = {}
         self._sorted_ids: list[str] = []
@@ -78,7 +78,7 @@ class Exchange:
         self._sorted_ids.clear()
         self._pairs.clear()
         self._states.clear()
-        self.on_idle()
+        self.on_removed()
 
     async def pause(self, ch: Channel, seconds: float | None) -> None:
         """Wait `seconds` of the dialplan's time (for ever if None), or until the channel is woken.
@@ -185,9 +185,10 @@ class Exchange:
         self._device_changed(ch)
 
     def execute(self, ch: Channel, application: str, data: str) -> None:
-        """Begin an application. Newexten tells of a new place in the dialplan, not of a new application in the old one:
+        """Begin an application.
 
-        the first step after the redirect of a leg without a dialplan goes untold (case `redirect_bridged`).
+        Newexten tells of a new place in the dialplan, not of a new application in the old one: the first step after the
+        redirect of a leg without a dialplan goes untold (case `redirect_bridged`).
         """
         ch.application, ch.data = application, data
         place = (ch.context, ch.exten, ch.priority)
@@ -268,8 +269,7 @@ class Exchange:
             if not self._pairs[ch.device]:
                 del self._pairs[ch.device]
         self._device_changed(ch)
-        if not self.channels:
-            self.on_idle()
+        self.on_removed()
 
     def _device_changed(self, ch: Channel) -> None:
         """Tell of a device's state: of a Local one every time (Asterisk caches none), of a phone when it changes."""

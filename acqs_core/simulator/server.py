@@ -95,7 +95,7 @@ class Simulator:
         self.exchange = Exchange(
             self.publish, self._plan, speed=speed, disorder=disorder, seed=seed, systemname=systemname
         )
-        self.exchange.on_idle = self._wake_waiters
+        self.exchange.on_removed = self._wake_waiters
         self._keep_actions = keep_actions
         self._server: asyncio.Server | None = None
         self._sessions: set[Session] = set()
@@ -128,6 +128,7 @@ class Simulator:
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
+        self.shutting_down = False
         failures, self.exchange.failures = self.exchange.failures, []
         if failures:
             raise ExceptionGroup("the simulator failed", failures)
@@ -221,13 +222,17 @@ class Simulator:
         return await flood(self.publish, events_per_second, seconds)
 
     async def _hang_up_all(self) -> None:
-        living = self.active_channels
-        for ch in living:
-            self.publish(events.soft_hangup_request(ch, events.SHUTTING_DOWN))
-        for ch in living:
-            self.exchange.request_hangup(ch)
-        await self.idle()
+        self.shutting_down = True
+        while self.exchange.channels:  # once more for a call that was being placed meanwhile
+            await self._hang_up(self.active_channels)
         await self.exchange.stop()
+
+    async def _hang_up(self, channels: list[Channel]) -> None:
+        for ch in channels:
+            self.publish(events.soft_hangup_request(ch, events.SHUTTING_DOWN))
+        for ch in channels:
+            self.exchange.request_hangup(ch)
+        await self._wait(lambda: all(ch.gone for ch in channels))
 
     def _begin_anew(self, boot_time: float) -> None:
         self._stop_booting()

@@ -469,6 +469,17 @@ async def test_after_a_restart_it_counts_anew_and_knows_no_extension_until_it_ha
     assert (await again.until(Event="OriginateResponse"))[-1]["Channel"] == first
 
 
+@pytest.mark.parametrize("channel", ["PJSIP/ring", "Local/602@default", "Local/615@default/n", "Local/617@default"])
+async def test_a_stop_hangs_up_calls_that_ring_and_calls_that_talk(simulator: Simulator, channel: str) -> None:
+    listener = await log_in(simulator, "call,system")
+    listener.send(CALL.replace("Local/620@default/n", channel) + "Async: true")
+    begun = await listener.until(Event="BridgeEnter" if "61" in channel else "DialBegin")
+    await simulator.shutdown(restart=True)
+    seen = begun + await listener.until(Event="Shutdown")
+    born, gone = ([one["Uniqueid"] for one in seen if one.get("Event") == name] for name in ("Newchannel", "Hangup"))
+    assert sorted(born) == sorted(gone)
+
+
 async def test_a_crash_takes_calls_and_connections_without_a_word(simulator: Simulator) -> None:
     listener = await log_in(simulator, "call,system")
     listener.send(CALL + "Async: true")
