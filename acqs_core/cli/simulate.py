@@ -31,7 +31,11 @@ _TOLD = ("Username", "Channel", "Context", "Exten", "Application", "Data", "Comm
 
 
 def register(app: typer.Typer) -> None:
-    examples = ("simulate", "simulate --port 0 --speed 10 --json", "simulate --flood 500")
+    examples = (
+        "simulate",
+        "simulate --port 0 --speed 10 --json",
+        "simulate --flood 500 --read call,system --write originate,call",
+    )
     app.command("simulate", epilog=ending(*examples, codes=()))(simulate)
 
 
@@ -40,10 +44,12 @@ def simulate(
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 5038,
-    user: Annotated[str, typer.Option(metavar="NAME", help="Manager user who may log in; has all rights.")] = "acqs",
+    user: Annotated[str, typer.Option(metavar="NAME", help="Manager user who may log in.")] = "acqs",
     secret_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="His secret is its first line; else one is made up and shown.")
     ] = None,
+    read: Annotated[str, typer.Option(metavar="CLASSES", help="Events that he may read, as in manager.conf.")] = "all",
+    write: Annotated[str, typer.Option(metavar="CLASSES", help="Actions that he may send, so too.")] = "all",
     speed: Annotated[
         float, typer.Option(metavar="TIMES", min=0.01, max=1000, help="Calls run this many times faster.")
     ] = 1.0,
@@ -63,10 +69,11 @@ def simulate(
     """
     from acqs_core import loop
     from acqs_core.cli import logs
-    from acqs_core.simulator import Simulator
+    from acqs_core.simulator import Simulator, User
 
     secret = _read(secret_file) if secret_file is not None else secrets.token_hex(8)
-    simulator = Simulator(users={user: secret}, speed=speed, seed=seed, disorder=DISORDER, keep_actions=False)
+    rights = User(secret, read=_classes("--read", read), write=_classes("--write", write))
+    simulator = Simulator(users={user: rights}, speed=speed, seed=seed, disorder=DISORDER, keep_actions=False)
     simulator.on_action = _tell
     with asyncio.Runner(loop_factory=loop.factory()) as runner:
         where = runner.run(_start(simulator, host, port))
@@ -77,6 +84,18 @@ def simulate(
 
 DISORDER = 0.18
 """The part of answered calls whose OriginateResponse comes before their Newstate, as on a real one (facts/ami.md)."""
+
+
+def _classes(option: str, text: str) -> str:
+    """Classes of manager.conf. Raises SettingsError for one that does not exist: Asterisk would pass over it."""
+    from acqs_core.simulator.filters import CLASSES
+
+    unknown = [name for name in map(str.strip, text.split(",")) if name and name not in {*CLASSES, "all"}]
+    if unknown:
+        raise SettingsError(
+            f"{option}: there is no class {', '.join(unknown)}; the classes are {', '.join(CLASSES)}, all"
+        )
+    return text
 
 
 def _read(path: Path) -> str:

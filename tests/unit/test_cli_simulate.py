@@ -58,12 +58,13 @@ def test_it_says_where_and_how_to_log_in_takes_calls_and_ends_on_ctrl_c(tmp_path
 def test_a_secret_of_ones_own_is_read_from_a_file_and_shown_nowhere(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("open sesame\n")
     (tmp_path / "secret").chmod(0o600)
-    with simulating(tmp_path, "--json", "--secret-file", "secret", "--flood", "500") as process:
+    with simulating(tmp_path, "--json", "--secret-file", "secret", "--flood", "500", "--write", "call") as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         assert "sesame" not in first
         with AmiClient(json.loads(first)["port"], "acqs", "open sesame", events="dialplan") as client:
             assert next(client.incoming).event in ("Newexten", "VarSet")
+            assert client.originate("Local/610@default")["Message"] == "Permission denied"
         assert "sesame" not in str(logged(process))
 
 
@@ -90,3 +91,8 @@ def test_a_port_in_use_is_refused_with_what_to_do(capsys: pytest.CaptureFixture[
         f"acqs-core: cannot listen on 127.0.0.1 port {port}: Address already in use; "
         "end what listens there, or choose another --port or --host\n"
     )
+
+
+def test_a_class_that_does_not_exist_is_refused_with_those_that_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["simulate", "--write", "originate,calls"]) == 2
+    assert "--write: there is no class calls; the classes are system, call, log" in capsys.readouterr().err
