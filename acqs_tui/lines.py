@@ -278,28 +278,27 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         style = self.get_component_rich_style("lines--header")
         segments = [Segment(" " if self.can_mark else "", style)]
         for column, room in self._laid_out():
-            title = f"{column.title}▲" if column.title == self.sorted_by else column.title
+            title = f"{column.title}▲" if self.sorted_by and column.title == self.sorted_by else column.title
             segments.append(Segment(_fit(title, room, column.right) + " ", style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _drawn(self, record: S, width: int) -> Strip:
-        base = self.rich_style
+        base, has_cursor = self.rich_style, record.id == self.selected and self.has_focus
         if record.id == self.selected:
-            base += self.get_component_rich_style("lines--cursor" if self.has_focus else "lines--blurred", partial=True)
+            base = self.get_component_rich_style("lines--cursor" if has_cursor else "lines--blurred")
         segments = []
         if self.can_mark:
-            marked = record.id in self.marked
-            segments.append(Segment("▌" if marked else " ", base + self._style("mark") if marked else base))
+            segments.append(Segment("▌" if record.id in self.marked else " ", base + self._style("mark", False)))
         for column, room in self._laid_out():
             text, name = column.cell(record)
-            style = base + self._style(name) if name else base
+            style = base + self._style(name, has_cursor) if name else base
             segments += (Segment(_fit(text, room, column.right), style), Segment(" ", base))
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _style(self, name: str) -> Style:
-        """Only the colour and weight of a component: a line's background says whether it is selected."""
-        style = self.get_component_rich_style(f"lines--{name}", partial=True)
-        return Style(color=style.color, bold=style.bold)
+    def _style(self, name: str, has_cursor: bool) -> Style:
+        """The colour and weight of a component; under the cursor the colour is the cursor's own, to be readable."""
+        style = self.get_component_rich_style(f"lines--{name}")
+        return Style(color=None if has_cursor else style.color, bold=style.bold)
 
     def _laid_out(self) -> list[tuple[Column[S], int]]:
         """The columns that have room here, and their widths."""
