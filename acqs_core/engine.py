@@ -135,7 +135,7 @@ class Engine:
         self._threads.shutdown(wait=False)
         self._lease_thread.shutdown(wait=False)
         counters = self.telemetry.counters
-        log.info("stopped: %d sent, %d answered", counters.sent, counters.answered)
+        log.info("stopped: %d sent, %d answered", counters.sent - counters.unsent, counters.answered)
 
     async def _write_the_last(self) -> None:
         """What was learnt last is written before the end; a database that is away is waited for, but not for ever."""

@@ -21,7 +21,8 @@ meanwhile, and with more of them twice as long. How far behind a queue is, the a
 
 COUNTERS = (
     ("actions_claimed", "claimed", "Rows taken from NEW to QUEUE."),
-    ("actions_sent", "sent", "Actions written to Asterisk."),
+    ("actions_sent", "sent", "Actions written to Asterisk, or just about to be."),
+    ("actions_unsent", "unsent", "Sent actions that turned out not to have been written, or not to have been taken."),
     ("actions_given_back", "given_back", "Rows returned to NEW because they were certainly not written."),
     ("logins_failed", "logins_failed", "Connections and logins of child sessions that Asterisk did not take."),
     ("breaker_opens", "breaker_opens", "Times that the sender began to leave Asterisk alone."),

@@ -55,7 +55,9 @@ class Counters:
     claimed: int = 0
     """Rows taken from NEW to QUEUE."""
     sent: int = 0
-    """Actions written to Asterisk."""
+    """Actions written to Asterisk, or just about to be."""
+    unsent: int = 0
+    """Actions of `sent` of which it turned out that they were not written, or not taken; their rows are given back."""
     answered: int = 0
     """Actions that Asterisk answered, refusals included."""
     refused: int = 0

@@ -242,7 +242,7 @@ class Deliveries:
         try:
             response = await child.send(session, self._settings.response_timeout)
         except NotWritten as error:
-            self._counters.sent -= 1
+            self._counters.unsent += 1
             self._failed(child, str(error))
             self._keep_unwritten(child)
             return False
@@ -260,7 +260,7 @@ class Deliveries:
 
     def _not_taken(self, child: Child, says: str) -> None:
         """Asterisk answered without having looked at the action."""
-        self._counters.sent -= 1
+        self._counters.unsent += 1
         self._failed(child, f"not taken: {says}")
         self._writer.journal(child.row.man_id, "not taken", says)
         self._keep_unwritten(child)

@@ -105,6 +105,7 @@ def test_what_an_engine_exports_of_its_own_is_shown_but_for_a_few(live: Samples)
     asked = {name for _, query in queries() for name in NAME.findall(query)}
     assert ours - asked == {
         "acqs_actions_claimed_total",
+        "acqs_actions_unsent_total",
         "acqs_lease_token",
         "acqs_listener_read_bytes_total",
         "acqs_loop_lag_seconds",
