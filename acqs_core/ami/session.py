@@ -44,7 +44,7 @@ class Session:
         on_event: Callable[[AmiMessage], None] | None = None,
         on_frame: Callable[[bytes], None] | None = None,
     ) -> Session:
-        """Connect, await the banner and log in plainly with the event mask `events`.
+        """Connect, over TLS if the endpoint says so, await the banner and log in with the event mask `events`.
 
         `wanted` names the events to decode (None: every one); others are dropped by name and counted. `on_event` gets
         each event that is left, `on_frame` the bytes of every message; both are called from the read itself, so they

@@ -21,7 +21,8 @@ from tests.lab.fixtures import obtain
 @pytest.fixture(scope="module")
 def small_house() -> Iterator[Asterisk]:
     """An Asterisk of this module's own, which takes no more than two who have not logged in yet."""
-    with obtain("asterisk", lambda: Asterisk(general={"authlimit": "2"})) as asterisk:
+    suite = "bullseye" if VARIANT.asterisk == "16" else "sid"
+    with obtain("asterisk", lambda: Asterisk(suite=suite, general={"authlimit": "2"})) as asterisk:
         yield asterisk
 
 
