@@ -241,9 +241,8 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
     async def must_stand(self) -> None:
         """Raises ConnectFailed when the connection has ended before anybody waited for what it says."""
         if not self.writable:
-            error = await self.ended
-            assert error is not None, "nobody leaves before the login"
-            raise error
+            await asyncio.shield(self.ended)
+            raise self._error_again()
 
     @property
     def writable(self) -> bool:

@@ -249,3 +249,15 @@ async def test_the_limits_of_opening_do_not_hold_for_the_open_session() -> None:
         session = await Session.open(server.endpoint(connect_timeout=0.2, banner_timeout=0.2, login_timeout=0.2))
         assert (await session.perform(*ping("p"), 5)).success
         await session.logoff()
+
+
+async def test_a_connection_that_ended_before_anybody_looked_is_told_when_somebody_does() -> None:
+    async with AmiServer() as server:
+        session = await Session.open(server.endpoint())
+        protocol = session._protocol
+        await protocol.must_stand()
+        server.peers[0].hang_up()
+        await session.closed()
+        for _ in range(2):
+            with pytest.raises(AmiError, match="it closed the connection"):
+                await protocol.must_stand()
