@@ -25,8 +25,6 @@ class Clearance:
         self.draining = False
         self.held = False
         """What waited through an outage is to be looked at before anything goes out."""
-        self.pacing = 0
-        """How many rows wait for the rate."""
 
     @property
     def stopped(self) -> bool:
@@ -45,14 +43,10 @@ class Clearance:
     async def pace(self) -> bool:
         """Wait until max_per_second allows another; False when sending stops first. One at a time takes a turn, so
         that those who go back have used none."""
-        self.pacing += 1
-        try:
-            async with self._lock:
-                wait = 0.0 if self.stopped else self._rate.take(time.monotonic())
-                if wait > 0:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(wait):
-                            await self._halt.wait()
-            return not self.stopped
-        finally:
-            self.pacing -= 1
+        async with self._lock:
+            wait = 0.0 if self.stopped else self._rate.take(time.monotonic())
+            if wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._halt.wait()
+        return not self.stopped

@@ -80,6 +80,11 @@ class Deliveries:
         """How many wait in QUEUE behind others of their caller id."""
         return len(self._turns)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for the rate or a place: counted from their claim on, whether their tasks have begun or not."""
+        return sum(child.state is State.WAITING for child in self.children.values()) - self.in_line
+
     def begin(self, row: Row, message: Message, token: int) -> None:
         """A row was claimed by this token: deliver it."""
         if row.man_id in self.children:

@@ -255,7 +255,7 @@ class Sender:
         if self._deliveries.in_line >= MAX_IN_LINE:
             return 0
         room, rate = self._deliveries.room, self._settings.max_per_second
-        return min(room, math.ceil(rate) - self._clearance.pacing) if rate else room
+        return min(room, math.ceil(rate) - self._deliveries.waiting) if rate else room
 
     async def _claim(self, token: int, room: int) -> list[Row]:
         try:
