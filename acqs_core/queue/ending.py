@@ -9,6 +9,7 @@ crash just between them leaves a DEAD row whose outcome is open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -36,7 +37,7 @@ class Endings(Settlements):
             "WHERE m.man_id IN :ids AND m.status = :status"
         )
         self._still_there = f"SELECT man_id FROM {TABLE} WHERE man_id IN :ids AND status = :status"
-        self._end_rows = statement(f"UPDATE {TABLE} SET status = 'DEAD' WHERE man_id IN :ids", "ids")
+        self._end_rows = f"UPDATE {TABLE} SET status = 'DEAD' WHERE man_id IN :ids AND status = :status"
         still_open = still_open.replace("o.", "")
         self._end_outcomes = statement(
             f"UPDATE acqs_outcome SET ended_at = COALESCE(ended_at, {db.words.utc_now}), "
@@ -61,8 +62,18 @@ class Endings(Settlements):
         if self._db.dialect == "sqlite":
             return self._db.run(lambda connection: self._end_in_transaction(connection, values, guard))
         self._db.run(lambda connection: connection.execute(self._open_outcomes, values).rowcount)
+        if not self._db.layout.joins_sidecars:
+            return self._end_apart(values, guard)
         both = statement(self._end_both + guard, "ids")
         return bool(self._db.run(lambda connection: connection.execute(both, values).rowcount))
+
+    def _end_apart(self, values: Mapping[str, Any], guard: str) -> bool:
+        # Row by row: without locks only a statement about one row says which one it changed.
+        one = statement(self._end_rows + guard, "ids")
+        ended = [man_id for man_id in values["ids"] if self._change(one, {**values, "ids": [man_id]})]
+        if ended:
+            self._change(self._end_outcomes, {**values, "ids": ended})
+        return bool(ended)
 
     def _end_in_transaction(self, connection: Connection, values: Mapping[str, object], guard: str) -> bool:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -73,7 +84,7 @@ class Endings(Settlements):
                 ending = {**values, "ids": ended}
                 connection.execute(self._open_outcomes, ending)
                 connection.execute(self._end_outcomes, ending)
-                connection.execute(self._end_rows, ending)
+                connection.execute(statement(self._end_rows, "ids"), ending)
         except BaseException:
             connection.exec_driver_sql("ROLLBACK")
             raise
