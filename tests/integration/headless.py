@@ -53,10 +53,13 @@ class Headless:
         def found() -> dict[str, Any] | None:
             return next((line for line in self.log if str(line["message"]).startswith(start)), None)
 
-        async with asyncio.timeout(seconds), self._logged:
-            while (line := found()) is None:
-                assert not self._reading.done(), f"it ended without saying {start!r}: {self.log}"
-                await self._logged.wait()
+        try:
+            async with asyncio.timeout(seconds), self._logged:
+                while (line := found()) is None:
+                    assert not self._reading.done(), f"it ended without saying {start!r}: {self.log}"
+                    await self._logged.wait()
+        except TimeoutError:
+            raise AssertionError(f"it did not say {start!r} within {seconds:g} s: {self.log}") from None
         return line
 
     async def terminate(self, seconds: float = 30.0) -> int:

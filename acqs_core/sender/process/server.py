@@ -11,7 +11,9 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +67,11 @@ class Process:
 class ForkServer:
     """One running fork server; make one with `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
         self._process, self._control = process, control
         self._loop = asyncio.get_running_loop()
+        self._handle = os.pidfd_open(process.pid)
+        self._reaped = asyncio.Event()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[tuple[int, int]]] = {}
         self._hello: asyncio.Future[int] = self._loop.create_future()
@@ -77,6 +81,7 @@ class ForkServer:
         self.usable = True
         """Whether it may be asked for another child."""
         self._loop.add_reader(control, self._read)
+        self._loop.add_reader(self._handle, self._reap)
 
     @classmethod
     async def start(cls, *trust: str) -> ForkServer:
@@ -85,11 +90,7 @@ class ForkServer:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setblocking(False)
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *COMMAND, str(theirs.fileno()), *trust, pass_fds=(theirs.fileno(),), env=_environment(),
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        server = cls(process, control)
+            server = cls(_spawn(theirs.fileno(), trust), control)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 version = await server._hello
@@ -152,14 +153,20 @@ class ForkServer:
     async def close(self) -> None:
         """End it, its children with it, and reap it."""
         self._lost()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        self._process.kill()
+        await self._reaped.wait()
 
     def _end_when_childless(self) -> None:
         if not self.usable and self._children == 0:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._process.kill()
+
+    def _reap(self) -> None:
+        """It has ended."""
+        self._loop.remove_reader(self._handle)
+        os.close(self._handle)
+        self._process.wait()
+        self._lost()
+        self._reaped.set()
 
     def _read(self) -> None:
         """Take one reply; a socket that ends says that the server has."""
@@ -198,6 +205,16 @@ class ForkServer:
             if not one.done():
                 one.set_exception(ForkServerLost("the fork server ended; what it wrote on stderr says why"))
                 one.exception()  # nobody may wait for a hello any more
+
+
+def _spawn(control: int, trust: Sequence[str]) -> subprocess.Popen[bytes]:
+    """By vfork and exec: a few milliseconds, in the loop's own thread, as the server dies with the thread that started
+    it. Not by the loop's means: uvloop runs Python between fork and exec, which a program with threads may not survive.
+    """
+    return subprocess.Popen(
+        (*COMMAND, str(control), *trust), pass_fds=(control,), env=_environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 def _environment() -> dict[str, str]:
