@@ -1,7 +1,7 @@
 """The few lines of a manager.conf on this machine that Asterisk tells nobody over AMI.
 
-`manager show settings` and `manager show user` leave out writetimeout, authlimit and authtimeout (run on 16.28 and
-22.10), and these are the ones that hurt. Only these names are kept of what is read; a secret never is.
+`manager show settings` and `manager show user` leave out writetimeout and authlimit (run on 16.28 and 22.10), and these
+are the ones that hurt. Only these names are kept of what is read; a secret never is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-KEPT = ("writetimeout", "authlimit", "authtimeout", "brokeneventsaction")
+KEPT = ("writetimeout", "authlimit")
 
 DEFAULT = Path("/etc/asterisk/manager.conf")
 

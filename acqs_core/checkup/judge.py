@@ -224,8 +224,8 @@ def of_limits(settings: Settings, lines: Sequence[Line] | None, path: Path | Non
     elif lines is not None:
         yield Finding("ok", "authlimit", f"is {authlimit}, above max_logins ({logins})")
     if lines is None:
-        yield Finding("note", "writetimeout", "cannot be seen from here; Asterisk tells it, authlimit and authtimeout "
-                      "to nobody over AMI", "make sure that no section of manager.conf sets writetimeout, or give that "
+        yield Finding("note", "writetimeout", "cannot be seen from here; Asterisk tells it and authlimit to nobody "
+                      "over AMI", "make sure that no section of manager.conf sets writetimeout, or give that "
                       "file with --manager-conf")  # fmt: skip
         return
     yield from _writetimeout(lines, path)
