@@ -117,7 +117,7 @@ async def _start(simulator: Simulator, host: str, port: int) -> tuple[str, int]:
         return await simulator.start(host, port)
     except OSError as error:
         number = error.errno or 0
-        reason = os.strerror(number) if number > 0 else str(error)  # asyncio's own text names the address again
+        reason = os.strerror(number) if number > 0 else error.strerror  # asyncio's own text names the address again
         advice = "end what listens there, or choose another --port or --host"
         raise SettingsError(f"cannot listen on {host} port {port}: {reason}; {advice}") from None
 

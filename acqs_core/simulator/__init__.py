@@ -5,8 +5,8 @@ compared with every stream recorded from a real Asterisk 22.10.1 (tests/unit/tes
 `python -m tests.simulated`, which says what is not compared).
 
 Not simulated: media and its events, transfers, conferences, hints, `Variable` effects on the dialplan, Redirect's
-ExtraChannel. CoreSettings, CoreStatus, ListCommands, Getvar and Setvar follow the documentation; no recording was
-compared for them.
+ExtraChannel. What no recording holds, such as CoreSettings, ListCommands, Getvar and bad Filters, is asked of a living
+Asterisk 22 too (tests/integration/test_simulator_beside_asterisk.py).
 """
 
 from acqs_core.simulator.dialplan import Dialplan, Phone, standard

@@ -156,7 +156,7 @@ def status(simulator: Simulator, session: Session, request: Request) -> None:
 
 
 def core_settings(simulator: Simulator, session: Session, request: Request) -> None:
-    """Not among the recorded cases: names and order from Asterisk 22's main/manager.c."""
+    """Not among the recorded cases: names and order were compared with a living 22.10.1."""
     said = (
         ("AMIversion", simulator.version),
         ("AsteriskVersion", simulator.asterisk_version),
@@ -175,7 +175,7 @@ def core_settings(simulator: Simulator, session: Session, request: Request) -> N
 
 
 def core_status(simulator: Simulator, session: Session, request: Request) -> None:
-    """Not among the recorded cases: names and order from Asterisk 22's main/manager.c."""
+    """Not among the recorded cases: names and order were compared with a living 22.10.1."""
     since = time.localtime(simulator.started_at)
     loaded = time.localtime(simulator.reloaded_at)
     said = (
@@ -190,7 +190,7 @@ def core_status(simulator: Simulator, session: Session, request: Request) -> Non
 
 
 def getvar(simulator: Simulator, session: Session, request: Request) -> None:
-    """A channel's variable, or a global one without `Channel:`. Not among the recorded cases."""
+    """A channel's variable, or a global one without `Channel:`."""
     variables = _variables(simulator, session, request)
     if variables is not None:
         name = request.get("Variable")
@@ -198,7 +198,7 @@ def getvar(simulator: Simulator, session: Session, request: Request) -> None:
 
 
 def setvar(simulator: Simulator, session: Session, request: Request) -> None:
-    """Set a channel's variable, or a global one without `Channel:`. Not among the recorded cases."""
+    """Set a channel's variable, or a global one without `Channel:`."""
     variables = _variables(simulator, session, request)
     if variables is None:
         return
