@@ -253,6 +253,8 @@ class Exchange:
         if ch.phone is not None:
             ch.phone.cancel()
         if ch.peer is not None and not ch.peer.gone:
+            if status := ch.variables.get("DIALSTATUS"):
+                self.set_variable(ch.peer, "CHANLOCALSTATUS", status)
             self.publish(events.hangup_request(ch.peer, ch.cause))
             self.request_hangup(ch.peer, ch.cause)
         self.remove(ch)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable
+from typing import NoReturn
 
 from acqs_core.simulator import bridge, events
+from acqs_core.simulator.bookkeeping import DialRecord
 from acqs_core.simulator.channel import Channel, HungUp, Party, Redirected, Signal, State
 from acqs_core.simulator.exchange import Exchange
 
@@ -44,6 +46,7 @@ _ENDS = {
     Signal.CONGESTION: ("CONGESTION", Reached.CONGESTION),
 }
 _STATUS_OF_CAUSE = {17: "BUSY", 34: "CONGESTION"}
+_STATUS_OF_REACHED = {Reached.BUSY: "BUSY", Reached.CONGESTION: "CONGESTION"}
 
 
 async def run_dialplan(exchange: Exchange, ch: Channel) -> None:
@@ -94,11 +97,13 @@ async def dial(
     timeout: float,
     *,
     caller: Channel | None = None,
+    on_ring: Callable[[], None] = lambda: None,
     on_answer: Callable[[], None] = lambda: None,
 ) -> Reached:
     """Follow a channel that was just called until it answers, refuses or `timeout` seconds have passed.
 
-    `on_answer` is called when it answered, before anybody is told. Raises HungUp or Redirected for the caller.
+    `on_ring` and `on_answer` are called when it rings and answers, before anybody is told of the answer. Raises HungUp
+    or Redirected for the caller.
     """
     inbox = called.inbox = asyncio.Queue()
     if caller is not None:
@@ -108,7 +113,7 @@ async def dial(
         _show_called(exchange, caller, called)
     try:
         async with asyncio.timeout(timeout / exchange.speed):
-            return await _follow(exchange, called, caller, inbox, on_answer)
+            return await _follow(exchange, called, caller, inbox, on_ring, on_answer)
     except TimeoutError:
         called.cause = 19
         if not called.is_local:
@@ -132,6 +137,7 @@ async def _follow(
     called: Channel,
     caller: Channel | None,
     inbox: asyncio.Queue[Signal],
+    on_ring: Callable[[], None],
     on_answer: Callable[[], None],
 ) -> Reached:
     while True:
@@ -140,6 +146,7 @@ async def _follow(
             caller.check()
         elif signal is Signal.RINGING:
             exchange.set_state(called, State.RINGING)
+            on_ring()
             exchange.publish(events.dial("DialState", caller, called, ("DialStatus", "RINGING")))
             if caller is not None:
                 caller.signal(Signal.RINGING)
@@ -276,18 +283,25 @@ async def _dial(exchange: Exchange, ch: Channel, data: str) -> None:
     target, _, rest = data.partition(",")
     technology, _, string = target.partition("/")
     seconds = rest.partition(",")[0]
+    record = DialRecord(exchange, ch, string)
     called = _create_leg(exchange, ch, technology, string)
     if called is None:
+        record.failed("CHANUNAVAIL")
         ch.cause = 20
         return
+    patience = float(seconds) if seconds else DEFAULT_DIAL
     reached = Reached.FAILED
     try:
-        reached = await dial(exchange, called, string, float(seconds) if seconds else DEFAULT_DIAL, caller=ch)
+        reached = await dial(
+            exchange, called, string, patience, caller=ch, on_ring=record.rings,
+            on_answer=lambda: record.answered(called),
+        )  # fmt: skip
     finally:
         if reached is not Reached.ANSWERED:
             exchange.finish(called)
     if reached is Reached.ANSWERED:
-        await _talk(exchange, ch, called)
+        await _talk(exchange, ch, called, record)
+    record.failed(_STATUS_OF_REACHED.get(reached) or _STATUS_OF_CAUSE.get(called.cause, "NOANSWER"))
 
 
 def _create_leg(exchange: Exchange, ch: Channel, technology: str, string: str) -> Channel | None:
@@ -299,6 +313,7 @@ def _create_leg(exchange: Exchange, ch: Channel, technology: str, string: str) -
         called = exchange.create_phone(string, linkedid=ch.linkedid)
     else:
         return None
+    exchange.set_variable(called, "DIALEDPEERNUMBER", string)
     called.context, called.exten, called.priority = ch.context, ch.exten, 1
     called.caller, called.connected = Party(ch.exten, ch.connected.name), ch.caller
     exchange.execute(called, "AppDial", "(Outgoing Line)")
@@ -317,8 +332,8 @@ def _context_and_exten(string: str) -> tuple[str, str]:
     return context or "default", exten
 
 
-async def _talk(exchange: Exchange, ch: Channel, called: Channel) -> None:
-    """Both sides are up: bridge them until one leaves."""
+async def _talk(exchange: Exchange, ch: Channel, called: Channel, record: DialRecord) -> NoReturn:
+    """Both sides are up: bridge them until one leaves. Raises HungUp: Dial() ends the dialplan then."""
     if ch.state is not State.UP:
         exchange.answer(ch)
     bridge.connect(exchange, ch, called)
@@ -331,6 +346,7 @@ async def _talk(exchange: Exchange, ch: Channel, called: Channel) -> None:
             await exchange.pause(ch, None)
     finally:
         bridge.leave(exchange, ch)
+        record.over()
     raise HungUp
 
 

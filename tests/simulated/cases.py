@@ -76,10 +76,6 @@ ALWAYS_LEFT_OUT = {
     "TestEvent": LeftOut("only builds with the test framework send it", _named("TestEvent")),
     "VarSet RTPAUDIOQOS*": LeftOut("RTP statistics; there is no media", _variable("RTPAUDIOQOS.*")),
     "VarSet BRIDGE*": LeftOut("bookkeeping of bridges", _variable("BRIDGEPEER|BRIDGEPVTCALLID")),
-    "VarSet DIAL*, *TIME*": LeftOut(
-        "bookkeeping of Dial()", _variable("DIAL(STATUS|ED.*)|ANSWEREDTIME.*|RINGTIME.*|PROGRESSTIME.*")
-    ),
-    "VarSet CHANLOCALSTATUS": LeftOut("bookkeeping of Local channels", _variable("CHANLOCALSTATUS")),
 }
 """What is compared in no case."""
 

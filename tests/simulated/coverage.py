@@ -42,7 +42,7 @@ def lines() -> list[str]:
     said = [f"{TRACES.name}: {found.cases} recorded cases, {found.messages} messages, of which {rest} are compared"]
     said += [f"  not compared: {number:3} {name} ({why[name]})" for name, number in sorted(found.left_out.items())]
     said += [f"  not compared: the whole case {name} (nothing plays it)" for name in found.forgotten]
-    said.append(f"  by shape only: {', '.join(SHAPES)}; ages in console output")
+    said.append(f"  by shape only: {', '.join(SHAPES)}; the times of a Dial(); ages in console output")
     said += [f"  not compared: {', '.join(sorted(fields))} of {name} (a race)" for name, fields in RACY_FIELDS.items()]
     for case in CASES.values():
         if case.machine_text:

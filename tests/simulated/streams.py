@@ -83,6 +83,8 @@ class Names:
 
     def canonical(self, frame: Frame) -> Frame:
         """The frame with numbers for names. Raises AssertionError for a value that has not its shape."""
+        if value(frame, "Variable").removesuffix("_MS").endswith("TIME"):  # how long a Dial() took
+            frame = [(key, re.sub(r"\A\d+\Z", "<number>", text) if key == "Value" else text) for key, text in frame]
         return [(key, self._value(key, text)) for key, text in frame]
 
     def _value(self, key: str, text: str) -> str:

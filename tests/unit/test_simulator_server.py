@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from acqs_core.action import Outcome
-from acqs_core.simulator import Dialplan, Fault, ReceivedAction, Simulator, User
+from acqs_core.simulator import Dialplan, Fault, ReceivedAction, Simulator, User, standard
 from acqs_core.simulator.scenarios import Scenario, demo_actions
 
 LOGIN = "Action: Login\r\nUsername: acqs\r\nSecret: acqs\r\n"
@@ -529,3 +529,16 @@ async def test_a_simulator_with_a_certificate_speaks_tls() -> None:
         client.close()
     finally:
         await simulator.stop()
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [("PJSIP/busy", "BUSY"), ("PJSIP/cong", "CONGESTION"), ("PJSIP/ring,1", "NOANSWER"), ("PJSIP/none", "CHANUNAVAIL")],
+)
+async def test_a_dial_that_nobody_answered_says_so_in_its_status(target: str, status: str) -> None:
+    plan = Dialplan({("d", "1"): (("Answer", ""), ("Dial", target), ("Hangup", ""))}, standard().phones)
+    async with Simulator(speed=20, dialplan=plan) as simulator:
+        client = await log_in(simulator, "call,dialplan")
+        client.send("Action: Originate\r\nChannel: Local/1@d\r\nApplication: Wait\r\nData: 9\r\nAsync: 1")
+        told = await client.until(Event="Newexten", Application="Hangup")
+        assert [one["Value"] for one in told if one.get("Variable") == "DIALSTATUS"][-1] == status
