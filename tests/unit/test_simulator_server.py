@@ -1,90 +1,22 @@
-"""The simulator as the other tests lean on it: hooks, faults, slow listeners, and that nothing is left behind."""
+"""The simulator as the other tests lean on it: hooks, faults, slow listeners, and that its calls end as they say."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ssl
 from collections.abc import AsyncIterator
 
 import pytest
-import trustme
 
 from acqs_core.action import Outcome
-from acqs_core.simulator import Dialplan, Fault, ReceivedAction, Simulator, User, standard
+from acqs_core.simulator import Dialplan, Fault, ReceivedAction, Simulator, standard
 from acqs_core.simulator.scenarios import Scenario, demo_actions
-
-LOGIN = "Action: Login\r\nUsername: acqs\r\nSecret: acqs\r\n"
-CALL = (
-    "Action: Originate\r\nActionID: o\r\nChannel: Local/620@default/n\r\n"
-    "Context: default\r\nExten: 620\r\nPriority: 1\r\n"
-)
-"""A call that lasts until somebody ends it."""
-
-
-class Client:
-    """One AMI connection: `send` a message, read it back as dictionaries of headers."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    def send(self, text: str) -> None:
-        self._writer.write((text.rstrip("\r\n") + "\r\n\r\n").encode())
-
-    async def message(self) -> dict[str, str]:
-        """The next message; raises IncompleteReadError at the end of the connection."""
-        async with asyncio.timeout(10):
-            text = await self._reader.readuntil(b"\r\n\r\n")
-        return dict(line.partition(": ")[::2] for line in text.decode().split("\r\n") if ": " in line)
-
-    async def until(self, **wanted: str) -> list[dict[str, str]]:
-        """All messages up to and with the one that has these headers."""
-        seen: list[dict[str, str]] = []
-        while not seen or any(seen[-1].get(key) != value for key, value in wanted.items()):
-            seen.append(await self.message())
-        return seen
-
-    async def end(self) -> bytes:
-        async with asyncio.timeout(10):
-            with contextlib.suppress(ConnectionResetError):
-                return await self._reader.read()
-        return b""
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-async def connect(simulator: Simulator) -> Client:
-    reader, writer = await asyncio.open_connection(*simulator.address, limit=1 << 20)
-    return Client(reader, writer)
-
-
-async def log_in(simulator: Simulator, events: str = "off") -> Client:
-    client = await connect(simulator)
-    client.send(LOGIN + f"Events: {events}")
-    await client.until(Message="Authentication accepted")
-    return client
+from tests.unit.simulator_client import CALL, Client, log_in
 
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
     async with Simulator(speed=20) as running:
         yield running
-
-
-async def test_stopping_ends_calls_and_connections_and_leaves_no_task() -> None:
-    before = asyncio.all_tasks()
-    simulator = Simulator()
-    await simulator.start()
-    client = await log_in(simulator, "on")
-    client.send(CALL + "Async: true")
-    await client.until(Event="OriginateResponse")
-    assert len(simulator.active_channels) == 2
-    await simulator.stop()
-    assert not simulator.active_channels
-    assert asyncio.all_tasks() == before
-    await client.end()
-    await simulator.stop()
 
 
 async def test_what_arrived_is_remembered_and_can_be_awaited(simulator: Simulator) -> None:
@@ -134,28 +66,6 @@ async def test_an_ignored_action_is_noted_and_the_session_goes_on(simulator: Sim
     assert [action.action_id for action in await simulator.received(2, "Ping")] == ["first", "second"]
 
 
-async def test_without_a_banner_the_connection_ends_at_once(simulator: Simulator) -> None:
-    simulator.no_banner = True
-    assert await (await connect(simulator)).end() == b""
-    simulator.no_banner = False
-    await log_in(simulator)
-
-
-async def test_too_many_connections_before_login_get_no_banner() -> None:
-    async with Simulator(auth_limit=2) as simulator:
-        one, two = await connect(simulator), await connect(simulator)
-        for client in (one, two):
-            client.send(LOGIN)
-            await client.until(Message="Authentication accepted")
-        strangers = [await connect(simulator), await connect(simulator)]
-        assert await (await connect(simulator)).end() == b""
-        left = [session.gone for session in simulator.sessions if not session.user]
-        for client in strangers:
-            client.close()
-        await asyncio.gather(*left)
-        await log_in(simulator)
-
-
 async def test_a_mute_simulator_reads_and_writes_nothing(simulator: Simulator) -> None:
     client = await log_in(simulator)
     simulator.mute = True
@@ -164,34 +74,6 @@ async def test_a_mute_simulator_reads_and_writes_nothing(simulator: Simulator) -
     simulator.mute = False
     client.send("Action: Ping\r\nActionID: later")
     assert (await client.message())["ActionID"] == "later"
-
-
-async def test_logins_are_refused_on_demand_and_with_a_wrong_secret(simulator: Simulator) -> None:
-    for refuse, secret in ((True, "acqs"), (False, "wrong")):
-        simulator.refuse_logins = refuse
-        client = await connect(simulator)
-        client.send(f"Action: Login\r\nUsername: acqs\r\nSecret: {secret}")
-        assert b"Authentication failed" in await client.end()
-
-
-async def test_a_shutdown_is_announced_and_a_restarted_one_takes_connections_again(simulator: Simulator) -> None:
-    client = await log_in(simulator, "system,call")
-    client.send(CALL + "Async: true")
-    await client.until(Event="OriginateResponse")
-    await simulator.shutdown(restart=True)
-    messages = await client.until(Event="Shutdown")
-    assert sum(message.get("Event") == "Hangup" for message in messages) == 2
-    assert messages[-1]["Restart"] == "True"
-    assert await client.end() == b""
-    assert not simulator.active_channels
-    await log_in(simulator)
-
-
-async def test_while_it_shuts_down_everything_is_refused(simulator: Simulator) -> None:
-    client = await log_in(simulator)
-    simulator.shutting_down = True
-    client.send("Action: Ping")
-    assert (await client.message())["Message"] == "Asterisk is shutting down"
 
 
 async def test_a_listener_that_does_not_read_is_cut_and_blocks_nobody(simulator: Simulator) -> None:
@@ -332,179 +214,6 @@ def test_a_demo_has_as_many_actions_as_asked_and_no_call_without_its_end(count: 
         }
 
 
-RIGHTS = {
-    "all": User("s"),
-    "calls": User("s", read="call", write="call"),
-    "send": User("s", read="", write="originate"),
-    "once": User("s", allow_multiple=False),
-    "shut": User("s", denied=True),
-    "named": User("s", eventfilters=(("name(Hangup)", ""), ("name(UserEvent)", ""))),
-    "legacy": User("s", eventfilters=(("", "!Event: Newexten"),)),
-}
-
-
-@pytest.fixture
-async def guarded() -> AsyncIterator[Simulator]:
-    async with Simulator(speed=20, users=RIGHTS) as running:
-        yield running
-
-
-async def enter(simulator: Simulator, user: str, events: str = "on") -> Client:
-    client = await connect(simulator)
-    client.send(f"Action: Login\r\nUsername: {user}\r\nSecret: s\r\nEvents: {events}")
-    await client.until(Message="Authentication accepted")
-    return client
-
-
-async def answer(client: Client, text: str) -> str:
-    client.send(f"{text}\r\nActionID: asked")
-    said = (await client.until(ActionID="asked"))[-1]
-    return said.get("Message", said["Response"])
-
-
-@pytest.mark.parametrize(
-    ("user", "action", "expected"),
-    [
-        ("calls", "Action: Originate\r\nChannel: Local/620@default\r\nApplication: Wait", "Permission denied"),
-        ("calls", "Action: Hangup\r\nChannel: x", "No such channel"),
-        ("calls", "Action: Ping", "Success"),
-        ("calls", "Action: Nonsense", "Invalid/unknown command: Nonsense. Use Action: ListCommands to show available "
-         "commands."),
-        ("send", "Action: Hangup\r\nChannel: x", "Permission denied"),
-        ("send", "Action: Originate\r\nChannel: Local/620@default\r\nApplication: TrySystem",
-         "Originate Access Forbidden: app or data blacklisted"),
-        ("all", "Action: Originate\r\nChannel: Local/630@default\r\nApplication: TrySystem\r\nAsync: 1",
-         "Originate successfully queued"),
-    ],
-)  # fmt: skip
-async def test_an_action_needs_one_of_its_classes(guarded: Simulator, user: str, action: str, expected: str) -> None:
-    assert await answer(await enter(guarded, user), action) == expected
-
-
-async def test_a_refused_request_is_told_to_whoever_may_read_security(guarded: Simulator) -> None:
-    witness, client = await enter(guarded, "all", "security"), await enter(guarded, "calls")
-    client.send("Action: Command\r\nCommand: core show version")
-    told = (await witness.until(Event="RequestNotAllowed"))[-1]
-    assert (told["AccountID"], told["RequestType"]) == ("calls", "Action: Command")
-
-
-@pytest.mark.parametrize(
-    ("user", "secret", "told"),
-    [("shut", "s", "FailedACL"), ("nobody", "s", "InvalidAccountID"), ("all", "wrong", "InvalidPassword")],
-)
-async def test_refused_logins_sound_alike_and_only_the_event_tells_them_apart(
-    guarded: Simulator, user: str, secret: str, told: str
-) -> None:
-    witness, client = await enter(guarded, "all", "security"), await connect(guarded)
-    assert await answer(client, f"Action: Login\r\nUsername: {user}\r\nSecret: {secret}") == "Authentication failed"
-    assert (await witness.until(Event=told))[-1]["AccountID"] == user
-
-
-async def test_a_user_who_may_be_in_once_is_kept_out_until_he_has_gone(guarded: Simulator) -> None:
-    first, second = await enter(guarded, "once"), await connect(guarded)
-    again = "Action: Login\r\nUsername: once\r\nSecret: "
-    assert await answer(second, again + "wrong") == "Login Already In Use"
-    (gone,) = (session.gone for session in guarded.sessions if session.user == "once")
-    first.close()
-    await gone
-    assert await answer(await connect(guarded), again + "s") == "Authentication accepted"
-
-
-async def test_the_events_of_a_user_are_those_that_rights_mask_and_filters_let_through(guarded: Simulator) -> None:
-    everything = await enter(guarded, "all")
-    some = {name: await enter(guarded, name) for name in ("calls", "named", "legacy")}
-    everything.send(CALL.replace("Exten: 620", "Exten: 630").replace("620@default/n", "630@default"))
-    called = await everything.until(ActionID="o")
-    await guarded.idle()
-    everything.send("Action: UserEvent\r\nUserEvent: End")
-    whole = {one["Event"] for one in called + await everything.until(Event="UserEvent") if "Event" in one}
-    assert {"Newexten", "Hangup", "SuccessfulAuth"} <= whole
-    named = [one["Event"] for one in await some["named"].until(Event="UserEvent")]
-    assert named == ["FullyBooted", "Hangup", "Hangup", "UserEvent"]  # the login's FullyBooted passes every filter
-    legacy = {one["Event"] for one in await some["legacy"].until(Event="UserEvent")}
-    assert legacy == whole - {"Newexten"}
-    some["calls"].send("Action: Ping\r\nActionID: end")
-    calls = {one["Privilege"] for one in (await some["calls"].until(ActionID="end"))[:-1]}
-    assert calls == {"call,all"}
-
-
-def test_a_filter_that_does_not_compile_is_refused_when_the_user_is_made_and_no_secret_is_shown() -> None:
-    with pytest.raises(ValueError, match="formatted incorrectly"):
-        User("s", eventfilters=(("name(", ""),))
-    assert "hidden" not in repr(User("hidden"))
-
-
-async def test_a_connection_that_does_not_log_in_in_time_is_closed_and_one_that_does_stays() -> None:
-    async with Simulator(auth_timeout=0.3) as simulator:
-        client, silent = await log_in(simulator), await connect(simulator)
-        assert await silent.end() == b"Asterisk Call Manager/11.0.0\r\n"
-        client.send("Action: Ping\r\nActionID: alive")
-        assert (await client.message())["ActionID"] == "alive"
-
-
-async def test_a_graceful_stop_waits_for_the_last_call_and_refuses_all_else(simulator: Simulator) -> None:
-    listener = await log_in(simulator, "call,system")
-    listener.send(CALL.replace("620@default/n", "610@default").replace("Exten: 620", "Exten: 610") + "Async: true")
-    await listener.until(Event="OriginateResponse")
-    stopping = asyncio.create_task(simulator.stop_gracefully())
-    late = await connect(simulator)
-    late.send(LOGIN)
-    assert (await late.message())["Message"] == "Asterisk is shutting down"
-    seen = await listener.until(Event="Shutdown")
-    assert [one["Cause"] for one in seen if one["Event"] == "Hangup"] == ["16", "16"]
-    await stopping
-    assert simulator.sessions == []
-
-
-async def test_after_a_restart_it_counts_anew_and_knows_no_extension_until_it_has_booted(simulator: Simulator) -> None:
-    listener = await log_in(simulator, "call,system")
-    listener.send(CALL + "Async: true\r\nChannelId: before")
-    first = (await listener.until(Event="OriginateResponse"))[-1]["Channel"]
-    await simulator.restart(boot_time=10)
-    again = await log_in(simulator, "call,system")
-    again.send(CALL + "Async: true")
-    assert (await again.message())["Message"] == "Extension does not exist."
-    await again.until(Event="FullyBooted")
-    again.send(CALL + "Async: true\r\nChannelId: before")
-    assert (await again.until(Event="OriginateResponse"))[-1]["Channel"] == first
-
-
-@pytest.mark.parametrize("channel", ["PJSIP/ring", "Local/602@default", "Local/615@default/n", "Local/617@default"])
-async def test_a_stop_hangs_up_calls_that_ring_and_calls_that_talk(simulator: Simulator, channel: str) -> None:
-    listener = await log_in(simulator, "call,system")
-    listener.send(CALL.replace("Local/620@default/n", channel) + "Async: true")
-    begun = await listener.until(Event="BridgeEnter" if "61" in channel else "DialBegin")
-    await simulator.shutdown(restart=True)
-    seen = begun + await listener.until(Event="Shutdown")
-    born, gone = ([one["Uniqueid"] for one in seen if one.get("Event") == name] for name in ("Newchannel", "Hangup"))
-    assert sorted(born) == sorted(gone)
-
-
-async def test_a_crash_takes_calls_and_connections_without_a_word(simulator: Simulator) -> None:
-    listener = await log_in(simulator, "call,system")
-    listener.send(CALL + "Async: true")
-    await listener.until(Event="OriginateResponse")
-    await simulator.crash()
-    assert b"Hangup" not in await listener.end()
-    assert not simulator.active_channels
-    await log_in(simulator)
-
-
-async def test_a_flood_has_the_asked_rate_and_is_told_to_those_who_want_it(simulator: Simulator) -> None:
-    wants, wants_not = await log_in(simulator, "on"), await log_in(simulator, "user")
-    sent = await simulator.flood(5000, 0.5)
-    assert 500 < sent <= 2500  # what a loaded machine falls behind is not made up for
-    wants.send("Action: Ping\r\nActionID: end")
-    names = [one["Event"] for one in (await wants.until(ActionID="end"))[:-1]]
-    assert {name: names.count(name) for name in ("Newexten", "VarSet", "DeviceStateChange")} == {
-        "Newexten": (sent + 3) // 4, "VarSet": (sent + 2) // 4 + (sent + 1) // 4, "DeviceStateChange": sent // 4,
-    }  # fmt: skip
-    wants_not.send("Action: Ping\r\nActionID: end")
-    assert (await wants_not.message())["ActionID"] == "end"
-    with pytest.raises(ValueError, match="ask for more than 0"):
-        await simulator.flood(0, 1)
-
-
 async def test_a_channel_id_that_a_living_one_begins_with_is_taken(simulator: Simulator) -> None:
     listener = await log_in(simulator, "call")
     ends = []
@@ -512,23 +221,6 @@ async def test_a_channel_id_that_a_living_one_begins_with_is_taken(simulator: Si
         listener.send(CALL + f"Async: true\r\nChannelId: {channel_id}")
         ends.append((await listener.until(Event="OriginateResponse"))[-1]["Response"])
     assert ends == ["Success", "Failure", "Failure", "Failure", "Success", "Success"]  # as seen on 22.10.1
-
-
-async def test_a_simulator_with_a_certificate_speaks_tls() -> None:
-    authority = trustme.CA()
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(serving)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-    simulator = Simulator()
-    await simulator.start(tls=serving)
-    try:
-        client = Client(*await asyncio.open_connection(*simulator.address, ssl=trusting))
-        client.send(LOGIN)
-        assert (await client.message())["Message"] == "Authentication accepted"
-        client.close()
-    finally:
-        await simulator.stop()
 
 
 @pytest.mark.parametrize(
