@@ -5,7 +5,7 @@ from __future__ import annotations
 from acqs_core.action import Outcome, Status
 from acqs_core.listener.old_calls import OldCalls
 from acqs_core.listener.rules import Change
-from tests.unit.hearsay import V1, originate
+from tests.unit.hearsay import V1, originate, redirect
 
 
 class OldBox:
@@ -142,3 +142,19 @@ def test_a_failure_without_a_uniqueid_is_settled_by_its_action_id() -> None:
     box.calls.watch(originate(1), action_id="a1")
     box.say("OriginateResponse", ActionID="a1", Response="Failure", Reason="5", Uniqueid="<null>")
     assert (box.row()[0], box.last[1].outcome) == (Status.DEAD, Outcome.BUSY)
+
+
+def test_a_redirect_row_follows_the_phone_that_turns_out_to_be_another_rows() -> None:
+    box = OldBox()
+    box.calls.watch(originate(1, V1), action_id="a1")
+    box.local("Local/x-8b06", "1.1", "1.2", V1)
+    box.calls.watch(redirect(2, "AGENT"), action_id="a2")
+    box.channel("SIP/p-01", "1.3", "Up", "AGENT")
+    assert box.row(2) == (Status.UPDATED, "SIP/p-01", "1.3")
+    box.say("Dial", SrcUniqueID="1.2", DestUniqueID="1.3")
+    assert box.row(1) == box.row(2) == (Status.UPDATED, "SIP/p-01", "1.3")
+    for name, uniqueid in (("Local/x-8b06,1", "1.1"), ("Local/x-8b06,2", "1.2"), ("SIP/p-01", "1.3")):
+        assert box.calls.lives(1)
+        assert box.calls.lives(2)
+        box.hangup(name, uniqueid)
+    assert [box.row(man_id)[0] for man_id in (1, 2)] == [Status.DEAD, Status.DEAD]
