@@ -219,9 +219,12 @@ class Deliveries:
                 yield
 
         try:
-            return await self._gate.open(turn)
+            session = await self._gate.open(turn)
         except NotWanted:
             return None
+        if session is None and self._gate.user_is_in_use:
+            self._places.clear()
+        return session
 
     async def _mark_sent(self, child: Child, session: ChildSession) -> bool:
         """True only when the row is SENT by this very statement, in time, and the session still stands."""

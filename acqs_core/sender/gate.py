@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from acqs_core.errors import AmiError, ChildLost, NoBanner, SessionLost
+from acqs_core.errors import AlreadyInUse, AmiError, ChildLost, NoBanner, SessionLost
 from acqs_core.sender.child import ChildSession
 from acqs_core.sender.pacing import Breaker, Logins
 from acqs_core.telemetry import Counters
@@ -61,6 +61,11 @@ class Gate:
     def is_shut(self) -> bool:
         """Whether it must answer a `probe` before a row is risked."""
         return self._breaker.is_open
+
+    @property
+    def user_is_in_use(self) -> bool:
+        """Whether it is shut because our user may be logged in only once: a session of our own may be that one."""
+        return isinstance(self._breaker.error, AlreadyInUse)
 
     @property
     def trouble(self) -> str | None:

@@ -57,17 +57,22 @@ class Breaker:
     def __init__(self, chance: Callable[[], float]) -> None:
         self._backoff = Backoff(chance)
         self._until = float("-inf")
-        self.reason: str | None = "not connected to Asterisk yet"
+        self.error: AmiError | None = AmiError("not connected to Asterisk yet")
 
     @property
     def is_open(self) -> bool:
-        return self.reason is not None
+        return self.error is not None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is open, in words."""
+        return None if self.error is None else str(self.error)
 
     def failed(self, now: float, error: AmiError) -> None:
         """A connection or login failed at `now`. Failures of one outage that come together count once."""
         if self.is_open and now < self._until:
             return
-        self.reason = str(error)
+        self.error = error
         self._until = now + self._backoff.after(error)
 
     def probe_in(self, now: float) -> float:
@@ -76,7 +81,7 @@ class Breaker:
 
     def worked(self) -> None:
         """A login succeeded."""
-        self.reason = None
+        self.error = None
         self._backoff.worked()
 
 

@@ -108,9 +108,9 @@ async def test_an_action_that_is_denied_ends_its_row_with_the_class_to_add_and_w
 
 async def test_a_user_who_may_be_in_only_once_sends_row_after_row(simulator: Simulator, settings: Chosen) -> None:
     simulator.users["acqs"] = User("acqs", allow_multiple=False)
-    async with running(settings(simulator.address[1], max_logins=4), listen=False) as engine:
+    async with running(settings(simulator.address[1], max_logins=4, linger=60), listen=False) as engine:
         man_ids = await asyncio.to_thread(engine.store.insert_many, pings(5))
-        for man_id in man_ids:
+        for man_id in man_ids:  # who lingers leaves for the next
             await until(engine, man_id, lambda t: t.row.response == "Y", 30)
     assert Counter(action.get("Data") for action in simulator.actions if action.name == "Ping") == {
         str(number): 1 for number in range(5)
