@@ -95,12 +95,11 @@ async def _reload(replay: Replay) -> None:
 
 
 async def _restart(replay: Replay) -> None:
-    replay.aside(replay.simulator.restart())
+    await replay.aside(replay.simulator.restart())
 
 
 async def _stop_gracefully(replay: Replay) -> None:
-    replay.aside(replay.simulator.stop_gracefully())
-    await replay.until(lambda: replay.simulator.shutting_down)
+    await replay.aside(replay.simulator.stop_gracefully())
 
 
 async def _both_wait(replay: Replay) -> None:

@@ -96,9 +96,10 @@ class Replay:
 
     # What a case's console may use
 
-    def aside(self, work: Coroutine[object, object, None]) -> None:
-        """Let `work` go on beside the replay; it must have ended when the case has."""
+    async def aside(self, work: Coroutine[object, object, None]) -> None:
+        """Begin `work` and let it go on beside the replay; it must have ended when the case has."""
         self._aside.append(asyncio.create_task(work))
+        await asyncio.sleep(0)
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait until something holds; asked after every event of a channel."""
