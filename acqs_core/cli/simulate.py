@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DISORDER = 0.18
+"""The part of answered calls whose OriginateResponse comes before their Newstate, as on a real one (facts/ami.md)."""
+
 _TOLD = ("Username", "Channel", "Context", "Exten", "Application", "Data", "Command", "Variable", "EventMask")
 """Headers of an action that its log line shows; never a secret or a key."""
 
@@ -80,10 +83,6 @@ def simulate(
         logs.start()
         _say(simulator, where, user, secret if secret_file is None else "", json)
         runner.run(_serve(simulator, flood))
-
-
-DISORDER = 0.18
-"""The part of answered calls whose OriginateResponse comes before their Newstate, as on a real one (facts/ami.md)."""
 
 
 def _classes(option: str, text: str) -> str:
