@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import datetime as dt
-import itertools
+import functools
 import sys
 from pathlib import Path
 from typing import get_args
@@ -37,17 +37,16 @@ def main() -> int:
         tuple(asked.asterisk or get_args(Asterisk)), tuple(asked.isolation or get_args(Isolation)),
         tuple(wire == "tls" for wire in asked.wire or ("plain", "tls")), tuple(asked.database or get_args(Kind)),
     ))  # fmt: skip
-    done = itertools.count(1)
-
-    def result(variant: Variant) -> Result:
-        of = run(variant, CASES + (FAULTS if has_faults(variant) and not asked.no_faults else ()))
-        say(f"{next(done)} of {len(variants)}: {report.named(variant)}: {_said(of)}")
-        return of
-
     begun = dt.datetime.now(dt.UTC)
     say(f"{len(variants)} combinations, {asked.jobs} at a time ...")
     with concurrent.futures.ThreadPoolExecutor(asked.jobs) as pool:
-        results = list(pool.map(result, variants))
+        results = list(pool.map(functools.partial(_tried, CASES), variants))
+    if not asked.no_faults:
+        # Crashes are told from slowness by the clock, so nothing else runs beside them.
+        results = [
+            result.with_more(_tried(FAULTS, result.variant)) if has_faults(result.variant) else result
+            for result in results
+        ]
     page = report.page(results, on=report.machine(), begun=begun, minutes=_minutes_since(begun))
     out = asked.out or (None if some else PAGE)
     if out is None:
@@ -58,6 +57,14 @@ def main() -> int:
     return 0 if all(result.good for result in results) else 1
 
 
+def _tried(files: tuple[str, ...], variant: Variant) -> Result:
+    result = run(variant, files)
+    counts = [f"{result.count(verdict)} {verdict}" for verdict in ("passed", "failed", "skipped")]
+    faults = " (crashes and outages)" if files is FAULTS else ""
+    say(f"{report.named(variant)}{faults}: {', '.join(counts)} in {result.seconds:.0f} s {result.broken}".rstrip())
+    return result
+
+
 def _minutes_since(begun: dt.datetime) -> float:
     return (dt.datetime.now(dt.UTC) - begun).total_seconds() / 60
 
@@ -65,11 +72,6 @@ def _minutes_since(begun: dt.datetime) -> float:
 def say(text: str) -> None:
     """One line of progress on stderr, at once."""
     print(f"matrix: {text}", file=sys.stderr, flush=True)
-
-
-def _said(result: Result) -> str:
-    counts = [f"{result.count(verdict)} {verdict}" for verdict in ("passed", "failed", "skipped")]
-    return f"{', '.join(counts)} in {result.seconds:.0f} s {result.broken}".rstrip()
 
 
 if __name__ == "__main__":

@@ -62,6 +62,13 @@ class Result:
         """How many cases ended so."""
         return sum(case.verdict == verdict for case in self.cases)
 
+    def with_more(self, other: Result) -> Result:
+        """This and what came of another run on the same combination."""
+        return Result(
+            self.variant, self.cases + other.cases, self.seconds + other.seconds, self.versions | other.versions,
+            "; ".join(filter(None, (self.broken, other.broken))),
+        )  # fmt: skip
+
     @property
     def good(self) -> bool:
         """Whether all was tested and all passed. A skipped case was not tested."""

@@ -48,6 +48,14 @@ def test_only_what_was_tested_and_passed_is_good() -> None:
     assert not Result(MYSQL, (passed,), 1.0, broken="ended after 900 s").good
 
 
+def test_two_runs_on_one_combination_are_good_only_if_both_are() -> None:
+    one, two = Result(MYSQL, (Case("one", "passed"),), 1.0), Result(MYSQL, (Case("two", "passed"),), 2.0)
+    both = one.with_more(two)
+    assert (both.good, both.count("passed"), both.seconds) == (True, 2, 3.0)
+    assert not one.with_more(Result(MYSQL, (), 900.0, broken="ended after 900 s")).good
+    assert not Result(MYSQL, (), 0.1, broken="pytest ended with code 4").with_more(two).good
+
+
 def test_the_page_shows_each_failure_in_the_table_and_in_its_own_words() -> None:
     told = shown(
         Result(Variant(kinds=("innodb",)), (Case("a call ends", "passed"),), 40.4, frozenset({"Asterisk 22.10.1"})),
