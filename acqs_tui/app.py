@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -38,12 +40,19 @@ class Console(App[int]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall")]  # noqa: RUF012
 
-    def __init__(self, settings: Settings, *, read_only: bool = False, demo: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        demo: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.clock = settings, clock
         self.read_only, self.demo = read_only, demo
-        self.feed = Feed(settings, read_only=read_only, demo=demo)
-        self.queue_pane = QueuePane(settings.console.window)
+        self.feed = Feed(settings, read_only=read_only, demo=demo, clock=clock)
+        self.queue_pane = QueuePane(settings.console.window, clock)
         self.sessions_pane = SessionsPane()
         self.events_pane = EventsPane()
         for theme in themes.THEMES:
@@ -53,7 +62,7 @@ class Console(App[int]):
     def compose(self) -> ComposeResult:
         """Status, counters, panes, filter, footer."""
         yield StatusBar(id="status")
-        yield Counters(id="counters")
+        yield Counters(self.clock, id="counters")
         yield self.queue_pane
         with Horizontal(id="below"):
             yield self.sessions_pane

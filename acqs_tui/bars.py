@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 from textual.content import Content
@@ -67,8 +67,9 @@ def paused_in_words(status: dict[str, Any]) -> str:
 class Counters(Static):
     """Rows by status, rates, latencies, the oldest NEW row."""
 
-    def on_mount(self) -> None:
-        """Rates begin when the console does."""
+    def __init__(self, clock: Callable[[], float], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._clock = clock
         self._actions, self._events, self._took = Rate(), Rate(), Quantiles()
         self._ages: Rate = Rate()
         self._told: Any = None
@@ -83,7 +84,7 @@ class Counters(Static):
         self.update(self._drawn(status, loaded))
 
     def _learn(self, status: dict[str, Any]) -> None:
-        now = time.monotonic()
+        now = self._clock()
         self._actions.tell(now, status["counters"]["sent"])
         self._events.tell(now, status["counters"]["events"])
         self._took.tell(now, status["latencies"]["claim_to_sent"]["counts"])

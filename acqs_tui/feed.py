@@ -56,8 +56,16 @@ class News:
 class Feed:
     """One console's connection to an engine. `status` and `sessions` are the engine's latest word."""
 
-    def __init__(self, settings: Settings, *, read_only: bool = False, demo: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read_only: bool = False,
+        demo: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings, self.read_only, self.demo = settings, read_only, demo
+        self._clock = clock
         self.status: dict[str, Any] = {}
         self.sessions: dict[str, Any] = {"living": [], "failed": []}
         self.greeting: dict[str, Any] = {}
@@ -156,7 +164,7 @@ class Feed:
         if name in ("status", "sessions"):
             setattr(self, name, message["is"])
         elif name == "rows":
-            self._keep(unpack(message["items"], time.monotonic()))
+            self._keep(unpack(message["items"], self._clock()))
         else:
             self._missed += message["missed"] + max(0, len(self._events) + len(message["items"]) - MOST_EVENTS)
             self._events.extend(EventRecord(next(self._numbers), at, text) for at, text in message["items"])
@@ -175,7 +183,7 @@ class Feed:
             except QueueError:
                 await asyncio.sleep(STALE_EVERY)
                 continue
-            self._keep(unpack(page["rows"], time.monotonic()))
+            self._keep(unpack(page["rows"], self._clock()))
             self.loaded += len(page["rows"])
             before = page["next"]
             if before is None:
@@ -191,7 +199,7 @@ class Feed:
                 more = True
                 while more:
                     newer = await client.ask("newer", than=max(0, self._newest - LOOK_BACK), limit=PAGE)
-                    rows = unpack(newer["rows"], time.monotonic())
+                    rows = unpack(newer["rows"], self._clock())
                     more = newer["more"] and bool(rows) and rows[-1].id > self._newest
                     self._keep(rows)
 
@@ -202,7 +210,7 @@ class Feed:
             man_ids = self.stale()[:PAGE]
             if man_ids:
                 with contextlib.suppress(QueueError):
-                    rows = unpack(await client.ask("rows", man_ids=man_ids), time.monotonic())
+                    rows = unpack(await client.ask("rows", man_ids=man_ids), self._clock())
                     self._keep(rows)
                     self._gone += set(man_ids) - {row.id for row in rows}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 from textual.app import ComposeResult
@@ -32,10 +31,13 @@ def ages(seconds: float | None) -> str:
     return f"{int(max(seconds, 0))}s"
 
 
-def _age(record: RowRecord) -> Cell:
-    age = record.age(time.monotonic())
-    stuck = record.status in (Status.NEW, Status.QUEUE) and (age or 0) > STUCK
-    return ages(age), "alarm" if stuck else "dim"
+def _age(clock: Callable[[], float]) -> Callable[[RowRecord], Cell]:
+    def cell(record: RowRecord) -> Cell:
+        age = record.age(clock())
+        stuck = record.status in (Status.NEW, Status.QUEUE) and (age or 0) > STUCK
+        return ages(age), "alarm" if stuck else "dim"
+
+    return cell
 
 
 def _status(record: RowRecord) -> Cell:
@@ -52,17 +54,19 @@ def _plain(name: str, style: str = "") -> Callable[[RowRecord], Cell]:
     return lambda record: (printable(str(getattr(record.view.row, name))), style)
 
 
-COLUMNS: list[Column[RowRecord]] = [
-    Column("id", 9, lambda r: (str(r.id), "dim"), right=True),
-    Column("age", 4, _age, right=True),
-    Column("status", 9, _status),
-    Column("outcome", 13, _outcome, least=60),
-    Column("action", 10, _plain("action", "name")),
-    Column("caller id", 20, _plain("callerid"), least=70),
-    Column("channel", 0, _plain("channel"), least=40),
-    Column("uniqueid", 22, _plain("uniqueid", "dim"), least=120),
-    Column("answer", 6, lambda r: ("yes" if r.view.row.response == "Y" else "", "dim"), least=90),
-]
+def columns(clock: Callable[[], float]) -> list[Column[RowRecord]]:
+    """The columns; ages are by this clock (seconds, as RowRecord.read_at)."""
+    return [
+        Column("id", 9, lambda r: (str(r.id), "dim"), right=True),
+        Column("age", 4, _age(clock), right=True),
+        Column("status", 9, _status),
+        Column("outcome", 13, _outcome, least=60),
+        Column("action", 10, _plain("action", "name")),
+        Column("caller id", 20, _plain("callerid"), least=70),
+        Column("channel", 0, _plain("channel"), least=40),
+        Column("uniqueid", 22, _plain("uniqueid", "dim"), least=120),
+        Column("answer", 6, lambda r: ("yes" if r.view.row.response == "Y" else "", "dim"), least=90),
+    ]
 
 
 class QueuePane(Vertical):
@@ -71,9 +75,9 @@ class QueuePane(Vertical):
     BORDER_TITLE = "Queue"
     DEFAULT_CLASSES = "pane"
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, window: int, clock: Callable[[], float]) -> None:
         super().__init__(id="queue")
-        self.lines = Lines(Window[RowRecord](window), COLUMNS, can_mark=True, id="rows")
+        self.lines = Lines(Window[RowRecord](window), columns(clock), can_mark=True, id="rows")
         self.lines.sorted_by = "id"
         self.filter = parse("")
         self._tab = "All"
