@@ -25,7 +25,7 @@ from acqs_core.listener.listener import Listener
 from acqs_core.queue.database import Database
 from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
-from acqs_core.queue.types import Depth, Grant, Role
+from acqs_core.queue.types import Control, Depth, Grant, Role
 from acqs_core.queue.writer import Writer
 from acqs_core.sender import opening
 from acqs_core.sender.sender import Sender
@@ -74,7 +74,10 @@ class Engine:
         """What the last statement about a lease met, and there is one every second; None while all is well."""
         self._listener_elsewhere = False
         """Another engine listens: whether Asterisk has booted is not known here, and keeps nobody."""
-        self._paused = False
+        self._elsewhere: dict[str, str] = {}
+        """Who else holds a role's lease, as far as is known."""
+        self._control = Control(False)
+        """The pause, as who sends saw it last."""
         self.stopping = asyncio.Event()
         """It was asked to stop."""
         self.ready = asyncio.Event()
@@ -166,7 +169,7 @@ class Engine:
                 grant = await self._lease(self._leases.acquire, self._settings.server_ip, role, self.holder, LEASE_TTL)
                 if role == "listener":
                     self._listener_elsewhere = grant is None
-                says = "" if grant else f"{role}: another engine serves {self._settings.server_ip}; standing by"
+                says = "" if grant else await self._other_holder(role)
             except QueueError as error:
                 grant, says = None, f"{role}: the database is not to be had: {error}"
             if says and says != said:
@@ -183,6 +186,13 @@ class Engine:
                 if self._grants.get(role) is grant and not self.stopping.is_set():
                     del self._grants[role]
                     self._granted[role].clear()
+
+    async def _other_holder(self, role: Role) -> str:
+        """Who has the lease that we did not get, in words."""
+        leases = await self._lease(self._leases.view, self._settings.server_ip)
+        self._elsewhere[role] = holder = next((lease.holder for lease in leases if lease.role == role), "")
+        who = f"another engine ({_place(holder)})" if holder else "another engine"
+        return f"{role}: {who} serves {self._settings.server_ip}; standing by"
 
     async def _renewed(self, grant: Grant) -> bool:
         """One renewal. A database that is away is no loss: the token still guards every statement."""
@@ -218,14 +228,14 @@ class Engine:
         assert self.sender is not None
         with contextlib.suppress(QueueError):
             control = await self._in_thread(self.store.control)
-            if control.paused != self._paused:
+            if control.paused != self._control.paused:
                 log.warning(
                     "sender: %s by %s%s",
                     "paused" if control.paused else "resumed",
                     control.actor or "nobody",
                     f" ({control.reason})" if control.reason else "",
                 )
-            self._paused = control.paused
+            self._control = control
             self.sender.set_paused(control.paused)
 
     async def _listen(self, grant: Grant) -> None:
@@ -268,7 +278,7 @@ class Engine:
             return "DRAINING"
         if not self._grants:
             return "STANDBY" if any(self._standing_by.values()) else "STARTING"
-        if self._paused:
+        if self._control.paused:
             return "PAUSED"
         return "RUNNING" if self.ready.is_set() else "STARTING"
 
@@ -299,7 +309,7 @@ class Engine:
         """What the engine is doing, as plain data that is small enough to be taken every second.
 
         `ready`: actions are sent and heard of now, or would be but for a pause; `trouble` says why they are not.
-        `paused` is None for who does not hold the sender's lease, and does not look.
+        `paused` is None for who does not hold the sender's lease, and does not look. `holders` are who has which lease.
         """
         trouble = list(dict.fromkeys(text for text in self._troubles() if text))
         tokens = {role: grant.token for role, grant in self._grants.items()}
@@ -309,10 +319,14 @@ class Engine:
             "holder": self.holder,
             "leases": {role: tokens.get(role) for role in self._roles},
             "standing_by": [role for role in self._roles if self._standing_by.get(role)],
-            "paused": self._paused if "sender" in self._grants else None,
+            "holders": {role: self.holder if role in tokens else self._elsewhere.get(role, "") for role in self._roles},
+            "paused": self._control.paused if "sender" in self._grants else None,
+            "pause": self._pause(),
             "ready": not trouble,
             "uptime": round(time.monotonic() - self._started, 3),
             "up": {"database": self._database_trouble is None} | self._asterisk(),
+            "database": self._db.place,
+            "asterisk": self.listener.connected_to if self.listener is not None else None,
             **self.telemetry.plain(),
             "read": dataclasses.asdict(self.listener.stats) if self.listener is not None else None,
             "children": self.sender.by_state() if self.sender is not None else {},
@@ -320,6 +334,14 @@ class Engine:
             "trouble": trouble,
             "warnings": self.sender.warnings if self.sender is not None else [],
         }
+
+    def _pause(self) -> dict[str, Any] | None:
+        """By whom, why and since when (UTC) sending is paused, where it is known that it is."""
+        control = self._control
+        if "sender" not in self._grants or not control.paused:
+            return None
+        at = control.at.isoformat() if control.at is not None else None
+        return {"actor": control.actor, "reason": control.reason, "at": at}
 
     @property
     def _roles(self) -> list[str]:
@@ -355,3 +377,8 @@ class Engine:
             raise
         self._database_trouble = None
         return result
+
+
+def _place(holder: str) -> str:
+    """Host and process of who holds a lease."""
+    return holder.rpartition(":")[0]

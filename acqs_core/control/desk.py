@@ -129,6 +129,10 @@ class Desk:
         found = self._store.unknown(self._settings.sender.response_timeout, limit)
         return [_view(row, record) for row, record in found]
 
+    def count_unknown(self, cap: int) -> int:
+        """How many those are, at most one more than `cap`."""
+        return self._store.count_unknown(self._settings.sender.response_timeout, cap)
+
     def timeline(self, *, man_id: ManId) -> dict[str, Any]:
         """A row and everything that happened to it."""
         found = self._store.timeline(man_id)

@@ -8,6 +8,7 @@ events    AMI events as the listener reads them                 (likewise)
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ NAMES = ("status", "sessions", "rows", "events")
 
 STATUS_EVERY, DEPTH_EVERY, SESSIONS_EVERY, ROWS_EVERY = 0.5, 1.0, 0.2, 0.2
 """Seconds between looks."""
+
+UNKNOWN_EVERY = 3.0
+"""Seconds between counts of the actions of which nobody knows what became."""
 
 CAP = 1000
 """Where counts of rows stop (design §3)."""
@@ -65,11 +69,12 @@ class Feeds:
         self._states: dict[str, tuple[int, Message]] = {"status": (0, {}), "sessions": (0, {})}
         self._looked: dict[str, float] = {}
         self._depth: Message | None = None
+        self._unknown = 0
 
     async def look(self, desk: Desk, wanted: set[str]) -> None:
         """Gather what is new for these feeds."""
         if "status" in wanted and self._is_time("status", STATUS_EVERY):
-            await self._look_at_the_engine()
+            await self._look_at_the_engine(desk)
         if "sessions" in wanted and self._is_time("sessions", SESSIONS_EVERY):
             self._look_at_sessions()
         if "rows" in wanted and self._is_time("rows", ROWS_EVERY):
@@ -97,10 +102,13 @@ class Feeds:
             return self._engine.telemetry.frames
         return self._rows if name == "rows" else None
 
-    async def _look_at_the_engine(self) -> None:
+    async def _look_at_the_engine(self, desk: Desk) -> None:
         if self._is_time("depth", DEPTH_EVERY):
             self._depth = await self._count()
-        self._state("status", self._engine.status() | {"depth": self._depth})
+        if self._is_time("unknown", UNKNOWN_EVERY):
+            with contextlib.suppress(QueueError):  # the status says that the database is away
+                self._unknown = await desk.in_thread(lambda: desk.count_unknown(CAP))
+        self._state("status", self._engine.status() | {"depth": self._depth, "unknown": self._unknown})
 
     def _look_at_sessions(self) -> None:
         failed = self._engine.telemetry.failures.since(0)[0]

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import Any
 
 from acqs_core.action import Message, Row, Status
 from acqs_core.ami.backoff import Backoff
@@ -75,8 +76,17 @@ class Listener:
         self.ready = asyncio.Event()
         self._past = Stats()
         self._session: Session | None = None
+        self._since = 0.0
         self.trouble: str | None = "not connected to Asterisk yet"
         """Why nothing is heard, in words; None while all is well."""
+
+    @property
+    def connected_to(self) -> dict[str, Any] | None:
+        """The Asterisk that it hears: `version` (empty while unknown), `banner`, `since` (time of day, seconds)."""
+        session = self._session
+        if session is None:
+            return None
+        return {"version": session.form.asterisk, "banner": session.banner, "since": self._since}
 
     def expect(self, row: Row, message: Message, with_channel_id: bool) -> None:
         """A row of our own sender is about to be written."""
@@ -105,7 +115,7 @@ class Listener:
                     await asyncio.sleep(wait)
                     continue
                 backoff.worked()
-                self._session = session
+                self._session, self._since = session, time.time()
                 try:
                     await self._listen(session)
                 finally:

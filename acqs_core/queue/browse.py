@@ -152,6 +152,10 @@ class Browsing(Desk):
         known = self.outcomes([row.man_id for row in found])
         return [(row, known.get(row.man_id)) for row in reversed(found)]
 
+    def count_unknown(self, older_than: float, cap: int = 1000) -> int:
+        """How many `unknown` would give; cap + 1 means "more than cap"."""
+        return len(self._unknown_ids(older_than, cap + 1, None))
+
     def timeline(self, man_id: int) -> Timeline:
         """Everything about one action. Raises NotFound."""
         found = self.timelines([man_id])

@@ -13,6 +13,7 @@ import sqlite3
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
@@ -78,6 +79,7 @@ class Database:
         self.words: Dialect = SQLITE if parsed.get_backend_name() == "sqlite" else MYSQL
         self.dialect: str = self.words.name
         self.shown: str = parsed.render_as_string(hide_password=True).replace("+pymysql", "").replace("+pysqlite", "")
+        self.place: str = _place(parsed)
         self._engine = _engine(parsed, pool_size, tls)
         self._layout: layout.Layout | None = None
         self._fence = Fence()
@@ -186,6 +188,13 @@ def _tls(settings: QueueSettings) -> dict[str, Any]:
         raise SettingsError(f"queue.tls_ca: {settings.tls_ca} cannot be read as PEM certificates: {error}") from None
     name = settings.tls_verify_name
     return {"ssl_ca": str(settings.tls_ca), "ssl_verify_cert": True, "ssl_verify_identity": name}
+
+
+def _place(url: URL) -> str:
+    """Which database, as short as an operator knows it: host:port/database, or the file."""
+    if not url.host:
+        return PurePath(url.database or "memory").name
+    return f"{url.host}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
 def _engine(url: URL, pool_size: int, tls: Mapping[str, Any]) -> sa.Engine:

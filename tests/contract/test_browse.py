@@ -136,6 +136,7 @@ def test_unknown_are_sent_rows_past_their_time_and_those_said_to_be(backend: Bac
     assert [row.man_id for row, _ in found] == [flagged, undated, late]
     assert [record.outcome if record else None for _, record in found] == [Outcome.UNKNOWN, None, None]
     assert [row.man_id for row, _ in store.unknown(10.0, 2)] == [flagged, undated]
+    assert [store.count_unknown(10.0, cap) for cap in (10, 3, 2, 1)] == [3, 3, 3, 2]
     page = store.page(unknown=True, limit=2, older_than=10.0)
     assert [row.man_id for row in page.rows] == [flagged, undated]
     assert [row.man_id for row in store.page(unknown=True, before=page.next_before).rows] == [late]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import sqlite3
 import stat
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,7 @@ from acqs_core.control.client import Client
 from acqs_core.control.wire import RowView, decode, encode
 from acqs_core.engine import Engine
 from acqs_core.errors import ControlError, NotFound, Refused
+from acqs_core.queue.types import OutcomeRecord
 from acqs_core.settings import Settings
 from tests.hosted import running
 
@@ -101,6 +103,18 @@ async def test_pages_and_newer_rows_are_what_the_table_holds(console: Client) ->
     (server,) = await console.ask("servers")
     assert (server["server_ip"], server["backlog"], server["control"]["paused"]) == ("127.0.0.1", 5, True)
     assert {lease["role"] for lease in server["leases"]} == {"sender", "listener"}
+
+
+async def test_the_status_counts_what_nobody_knows_the_outcome_of(engine: Engine, console: Client) -> None:
+    await console.ask("pause")
+    man_id = await console.ask("insert", action="Ping")
+    engine.store.record([OutcomeRecord(man_id, Outcome.UNKNOWN)], [])
+    with sqlite3.connect(engine.settings.queue.url.get_secret_value().removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE vicidial_manager SET status = 'SENT' WHERE man_id = ?", (man_id,))
+    seen = Seen(console)
+    await console.follow("status")
+    await seen.until(lambda: seen.messages[-1:] and seen.messages[-1]["is"]["unknown"] == 1)
+    assert seen.messages[-1]["is"]["pause"]["actor"] == getpass.getuser()
 
 
 async def test_what_the_table_refuses_is_refused_with_the_same_error(console: Client) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -76,17 +78,39 @@ async def test_the_second_engine_of_a_server_stands_by_and_says_so(simulator: Si
             status = await says(second, lambda status: len(status["standing_by"]) == 2)
             assert not status["ready"]
             assert status["leases"] == {"sender": None, "listener": None}
-            assert any("another engine serves 10.1.1.1" in text for text in status["trouble"])
+            place = first.holder.rpartition(":")[0]
+            assert f"sender: another engine ({place}) serves 10.1.1.1; standing by" in status["trouble"]
+            assert status["holders"] == dict.fromkeys(("sender", "listener"), first.holder) == first.status()["holders"]
 
 
 async def test_a_pause_is_told_by_who_sends_and_not_by_who_stands_by(simulator: Simulator, tmp_path: Path) -> None:
     async with running(simulator, tmp_path) as first:
         await says(first, lambda status: status["ready"])
         async with running(simulator, tmp_path) as second:
-            await asyncio.to_thread(first.store.pause, actor="ann")
+            await asyncio.to_thread(first.store.pause, actor="ann", reason="lunch")
             status = await says(first, lambda status: bool(status["paused"]))
             assert status["ready"], "it would send but for the pause"
-            assert second.status()["paused"] is None, "it might miss the resume and say so for ever"
+            pause = status["pause"]
+            assert (pause["actor"], pause["reason"]) == ("ann", "lunch")
+            since = dt.datetime.fromisoformat(pause["at"])
+            assert abs((dt.datetime.now(dt.UTC) - since).total_seconds()) < 30
+            told = second.status()
+            assert (told["paused"], told["pause"]) == (None, None), "it might miss the resume and say so for ever"
+            await asyncio.to_thread(first.store.resume, actor="ann")
+            assert (await says(first, lambda status: status["paused"] is False))["pause"] is None
+
+
+async def test_which_database_and_which_asterisk_since_when_is_told(simulator: Simulator, tmp_path: Path) -> None:
+    async with running(simulator, tmp_path) as engine:
+        assert engine.status()["asterisk"] is None
+        status = await says(engine, lambda status: status["ready"])
+        assert status["database"] == "queue.sqlite3"
+        first = status["asterisk"]
+        assert first["banner"].startswith("Asterisk Call Manager/")
+        assert abs(time.time() - first["since"]) < 30
+        await simulator.drop_connections()
+        status = await says(engine, lambda status: status["counters"]["listener_connects"] == 2 and status["ready"])
+        assert status["asterisk"]["since"] > first["since"]
 
 
 async def test_an_engine_whose_asterisk_has_gone_is_not_ready(simulator: Simulator, tmp_path: Path) -> None:
