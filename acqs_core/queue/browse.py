@@ -164,7 +164,11 @@ class Browsing(Desk):
         return found[0]
 
     def timelines(self, man_ids: Sequence[int]) -> list[Timeline]:
-        """Everything about these actions, newest first; those that do not exist are left out."""
+        """Everything about these actions, newest first; those that do not exist are left out.
+
+        The rows are read first: what is known of a step is written before it, so whoever sees a row DEAD sees why.
+        """
+        found = sorted(self.by_ids(man_ids), key=lambda row: -row.man_id)
         about_journal = statement(
             f"SELECT {rows.JOURNAL} FROM acqs_journal WHERE man_id IN :ids ORDER BY man_id, at, id", "ids"
         )
@@ -173,7 +177,6 @@ class Browsing(Desk):
         for piece in pieces(man_ids):
             for record in self._records(about_journal, {"ids": piece}):
                 journal.setdefault(int(record[0]), []).append(rows.journal_entry(record))
-        found = sorted(self.by_ids(man_ids), key=lambda row: -row.man_id)
         return [Timeline(row, outcomes.get(row.man_id), journal.get(row.man_id, [])) for row in found]
 
     def _page(self, before: int | None, limit: int, statuses: Sequence[Status]) -> list[Row]:

@@ -96,7 +96,7 @@ def a_row_of_another_process_that_is_never_found(box: Box, man_id: int) -> None:
 
 
 KINDS = (
-    (a_call_that_is_answered, 100_000),
+    (a_call_that_is_answered, 20_000),
     (a_local_call_that_nobody_answers, 5_000),
     (a_call_known_by_its_name, 5_000),
     (a_row_that_asterisk_refused, 5_000),
