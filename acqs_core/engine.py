@@ -332,6 +332,7 @@ class Engine:
             "children": self.sender.by_state() if self.sender is not None else {},
             "waiting_to_be_written": len(self._writer),
             "trouble": trouble,
+            "channel_ids": self.sender is not None and self.sender.gives_channel_ids,
             "warnings": self.sender.warnings if self.sender is not None else [],
         }
 

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.css.query import NoMatches
 from textual.widgets import Footer, Input
 
-from acqs_core.errors import AcqsError, FilterInvalid
+from acqs_core.errors import FilterInvalid
 from acqs_core.filter import ROW_FIELDS, parse
 from acqs_core.settings import Settings
 from acqs_tui import themes
 from acqs_tui.bars import Counters, StatusBar
 from acqs_tui.commands import BY_ID, bindings
+from acqs_tui.connection import Connection
+from acqs_tui.deeds import Deeds
 from acqs_tui.feed import Feed
 from acqs_tui.lines import Lines
 from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
 from acqs_tui.panes.sessions import SessionsPane
+from acqs_tui.strip import FollowStrip
 
 FRAMES, FRAMES_SLOW = 10, 2
 """Frames a second, and over a slow link."""
@@ -55,19 +57,25 @@ class Console(App[int]):
         self.queue_pane = QueuePane(settings.console.window, clock)
         self.sessions_pane = SessionsPane()
         self.events_pane = EventsPane()
+        self.status_bar, self.counters = StatusBar(id="status"), Counters(clock, id="counters")
+        self.strip = FollowStrip(id="strip")
+        self.connection = Connection(self)
+        self.deeds = Deeds(self)
+        self._could: list[bool] = []
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = settings.console.theme
 
     def compose(self) -> ComposeResult:
         """Status, counters, panes, filter, footer."""
-        yield StatusBar(id="status")
-        yield Counters(self.clock, id="counters")
+        yield self.status_bar
+        yield self.counters
         yield self.queue_pane
         with Horizontal(id="below"):
             yield self.sessions_pane
             yield self.events_pane
         yield Input(placeholder="filter: text  /regex/  field:value  age:>60  !not    Esc shows all", id="filter")
+        yield self.strip
         yield Footer()
 
     def on_mount(self) -> None:
@@ -77,16 +85,7 @@ class Console(App[int]):
         rate = FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES
         self.set_interval(1 / rate, self.frame)
         self.queue_pane.lines.focus()
-        self.run_worker(self._live(), name="feed", exclusive=True, exit_on_error=True)
-
-    async def _live(self) -> None:
-        """Connect, watch the engine go, and say so."""
-        try:
-            await self.feed.connect()
-        except AcqsError as error:
-            self.feed.problem = str(error)
-            return
-        await self.feed.gone()
+        self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
 
     def frame(self) -> None:
         """Put what came into the panes."""
@@ -97,14 +96,14 @@ class Console(App[int]):
         self.queue_pane.forget(news.gone)
         self.events_pane.put(news.events, news.missed)
         self.sessions_pane.put(feed.sessions)
-        try:
-            status, counters = self.query_one(StatusBar), self.query_one(Counters)
-        except NoMatches:
-            return  # another screen covers them
+        self.deeds.see(news.rows)
+        if (can := self.deeds.abilities()) != self._could:
+            self._could = can
+            self.refresh_bindings()
         frozen = [str(pane.BORDER_TITLE) for pane in self.panes if pane.lines.frozen]
-        status.tell(feed.status, feed.greeting, feed.problem, self._how(), frozen)
+        self.status_bar.tell(feed.status, feed.greeting, feed.problem, self._how(), frozen)
         loaded = f"loading {feed.loaded:,}…" if feed.loading else f"{len(self.queue_pane.lines.window.records):,} rows"
-        counters.tell(feed.status, loaded)
+        self.counters.tell(feed.status, loaded)
         for pane in self.panes:
             pane.border_subtitle = self._subtitle(pane)
 
@@ -150,18 +149,30 @@ class Console(App[int]):
         command = BY_ID[str(parameters[0])]
         if command.changes and self.read_only:
             return False
-        can = getattr(self, f"can_{command.id}", None)
+        can = self._of(f"can_{command.id}")
         return True if can is None or can() else None
 
     async def action_do(self, command: str) -> None:
         """Carry out a command of the table."""
-        done = getattr(self, f"do_{command}")()
+        do = self._of(f"do_{command}")
+        done = None if do is None else do()
         if asyncio.iscoroutine(done):
             await done
 
+    async def action_quit(self) -> None:
+        """Textual's own way out is ours, too."""
+        await self.action_do("quit")
+
+    def _of(self, name: str) -> Callable[[], Any] | None:
+        """What the app does itself, or has somebody for."""
+        for home in (self, self.deeds):
+            if (found := getattr(home, name, None)) is not None:
+                return cast(Callable[[], Any], found)
+        return None
+
     def do_filter(self) -> None:
         """Type a filter for the focused pane."""
-        box = self.query_one("#filter", Input)
+        box = self.screen_stack[0].query_one("#filter", Input)
         box.value = self.pane.filter.text
         box.border_title = f"Filter {self.pane.BORDER_TITLE}"
         self._filtered = self.pane
@@ -179,15 +190,17 @@ class Console(App[int]):
             self._close_filter()
 
     def key_escape(self) -> None:
-        """Show all again."""
-        if self.query_one("#filter", Input).has_class("-open"):
+        """Stop a bulk deed that goes on; else show all again."""
+        if len(self.screen_stack) > 1:
+            return
+        if self.screen_stack[0].query_one("#filter", Input).has_class("-open"):
             self._apply("")
             self._close_filter()
-        elif self.pane.filter:
+        elif not self.deeds.cancel() and self.pane.filter:
             self.pane.apply(parse(""))
 
     def _apply(self, text: str) -> None:
-        box = self.query_one("#filter", Input)
+        box = self.screen_stack[0].query_one("#filter", Input)
         fields = ROW_FIELDS if self._filtered is self.queue_pane else None
         try:
             self._filtered.apply(parse(text, fields))
@@ -199,7 +212,7 @@ class Console(App[int]):
             box.remove_class("-invalid")
 
     def _close_filter(self) -> None:
-        self.query_one("#filter", Input).remove_class("-open")
+        self.screen_stack[0].query_one("#filter", Input).remove_class("-open")
         self._filtered.lines.focus()
 
     def do_sort(self) -> None:
@@ -247,8 +260,3 @@ class Console(App[int]):
     def do_theme(self) -> None:
         """The other theme."""
         self.theme = "acqs-light" if self.current_theme.dark else "acqs-dark"
-
-    async def do_quit(self) -> None:
-        """Leave."""
-        await self.feed.close(stop=self.demo)
-        self.exit(0)

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from acqs_core.control import host
+from acqs_core.control import host, places
 from acqs_core.control.client import Client
 from acqs_core.errors import AcqsError, ControlError, QueueError
 from acqs_core.settings import Settings
@@ -109,8 +109,8 @@ class Feed:
             self._process = None
             client = await Client.attach(settings.server_ip, settings.control.folder, read_only=self.read_only)
         except ControlError:
-            if not embed:
-                raise
+            if not embed or (self.read_only and not self.demo):
+                raise  # an engine that is started sends what waits: nobody who may only look starts one
             self._process, ours = await asyncio.to_thread(host.start, settings, demo=self.demo)
             client = await Client.connect(ours, read_only=self.read_only, patience=STARTING)
         self._client, self.greeting, self.problem = client, client.greeting, ""
@@ -122,13 +122,21 @@ class Feed:
             asyncio.create_task(self._freshen(client), name="stale rows"),
         ]
 
+    async def reachable(self) -> bool:
+        """Whether an engine that could be attached to is here."""
+        folder = places.folder(self.settings.control.folder)
+        return bool(await asyncio.to_thread(places.found, folder, self.settings.server_ip))
+
     async def gone(self) -> str:
         """Wait until the engine is gone; why."""
         if self._client is None:
             return self.problem
-        client = self._client
-        why = await client.gone()
+        why = await self._client.gone()
         await self._let_go()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # its socket is closed: it is about to end
+                await asyncio.to_thread(self._process.wait, 5)
+            self._process = None
         self.problem = why or "the engine has ended"
         return self.problem
 
@@ -142,13 +150,14 @@ class Feed:
         """Leave; `stop` ends an engine that a console may end, and waits until it has drained."""
         client = self._client
         if client is not None and stop and self.may_stop:
-            with contextlib.suppress(AcqsError):
+            with contextlib.suppress(AcqsError, TimeoutError):
                 await client.ask("stop")
                 await asyncio.wait_for(client.gone(), self.settings.sender.response_timeout + 5)
         await self._let_go()
-        if self._process is not None and (stop or self.demo):
+        process = self._process
+        if process is not None and (stop or self.demo):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(self._process.wait, 10)
+                await asyncio.to_thread(process.wait, 10)
 
     def take(self) -> News:
         """What came since it was last taken."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypeVar
@@ -19,6 +20,7 @@ from pydantic import Field, ValidationError, validate_call
 from acqs_core.action import NewAction, Row, Status
 from acqs_core.control.wire import Message, RowView
 from acqs_core.errors import ControlError, Refused
+from acqs_core.queue.backlog import EVER
 from acqs_core.queue.database import Database
 from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
@@ -33,7 +35,11 @@ PAGE = 1000
 THREADS = 2
 """Connections of all consoles together."""
 
+PATIENCE = 3.0
+"""Seconds after which a long walk over the table answers with what it has."""
+
 ManId = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0, le=EVER)]
 Actor = Annotated[str, Field(max_length=100)]
 
 
@@ -58,7 +64,7 @@ class Desk:
             self.counts,
             self.unknown,
             self.timeline,
-            self.backlog,
+            self.waiting,
             self.servers,
         )
         deeds: tuple[Callable[..., Any], ...] = (
@@ -66,6 +72,7 @@ class Desk:
             self.resume,
             self.retry,
             self.discard,
+            self.discard_stale,
             self.insert,
             self.stop,
         )
@@ -138,9 +145,15 @@ class Desk:
         found = self._store.timeline(man_id)
         return {"row": _view(found.row, found.outcome), "outcome": found.outcome, "journal": found.journal}
 
-    def backlog(self) -> Any:
-        """The NEW rows that wait, by age."""
-        return self._store.backlog()
+    def waiting(self, *, over: Seconds = 0.0) -> dict[str, Any]:
+        """All NEW rows by age, and how many (`stale`) waited at least `over` seconds. They may be a million: after
+        PATIENCE it answers what was counted so far, and `whole` is False."""
+        until = time.monotonic() + PATIENCE
+        walk = self._store.waiting(over=over)
+        so_far = next(walk)
+        while not so_far.whole and time.monotonic() < until:
+            so_far = next(walk)
+        return dataclasses.asdict(so_far) | {"total": so_far.total, "by_age": so_far.by_age()}
 
     def servers(self) -> list[dict[str, Any]]:
         """Every server_ip that has rows, a lease or a pause: its backlog, its leases and its pause."""
@@ -161,15 +174,27 @@ class Desk:
         self._store.resume(actor=actor)
         self._wake()
 
-    def retry(self, *, actor: Actor, man_id: ManId, may_call_twice: bool = False) -> int:
-        """End an action and insert a copy of it; the copy's man_id."""
-        copy = self._store.retry(man_id, actor=actor, force=may_call_twice)
+    def retry(self, *, actor: Actor, man_id: ManId, may_call_twice: bool = False, expect: Status | None = None) -> int:
+        """End an action that is `expect` and insert a copy of it; the copy's man_id."""
+        copy = self._store.retry(man_id, actor=actor, force=may_call_twice, expect=expect)
         self._wake()
         return copy
 
     def discard(self, *, actor: Actor, man_id: ManId, expect: Status | None = None) -> None:
         """End an action that is `expect`."""
         self._store.discard(man_id, actor=actor, expect=expect)
+
+    def discard_stale(self, *, actor: Actor, older_than: Seconds) -> dict[str, Any]:
+        """Discard what was entered more than so many seconds ago and is not written yet, while the queue is paused:
+        how many, and whether to ask again for `more`: nobody waits longer than PATIENCE for an answer."""
+        if not self._store.control().paused:
+            raise Refused("sending goes on, so nothing stale is discarded: pause first")
+        until, discarded = time.monotonic() + PATIENCE, 0
+        for batch in self._store.discard_older(older_than, actor=actor):
+            discarded += batch
+            if time.monotonic() > until:
+                return {"discarded": discarded, "more": True}
+        return {"discarded": discarded, "more": False}
 
     def insert(self, *, actor: Actor, action: str, callerid: str = "", lines: tuple[str, ...] = ()) -> int:
         """Insert an action as NEW; its man_id."""

@@ -60,15 +60,18 @@ class Operations(Endings, Browsing):
             raise Refused(f"action {man_id} is {seen}; only NEW, QUEUE and SENT actions can be discarded")
         self._discard(man_id, seen, actor, "discarded")
 
-    def retry(self, man_id: int, *, actor: str, force: bool = False) -> int:
+    def retry(self, man_id: int, *, actor: str, force: bool = False, expect: Status | None = None) -> int:
         """End the action if it has not ended, insert a copy as NEW, link both in the journal; the copy's man_id.
 
-        Raises NotFound, and Refused: for an action whose call is up, and, without `force`, for one that may have been
-        carried out (SENT, and not known to have failed) or was retried before, because that may call twice.
+        `expect` is the status the operator saw. Raises NotFound, and Refused: for an action that is not `expect` by
+        now, for one whose call is up, and, without `force`, for one that may have been carried out (SENT, and not known
+        to have failed) or was retried before, because that may call twice.
         """
         shown = self.timeline(man_id)
         row = shown.row
         self._refuse_foreign(row)
+        if expect is not None and row.status is not expect:
+            raise Refused(f"action {man_id} is {row.status} by now, it was {expect}; look at it again")
         if row.status is Status.UPDATED:
             raise Refused(f"action {man_id} is UPDATED: its call is up; hang it up first")
         if not force:

@@ -91,6 +91,11 @@ class Sender:
         return self.ready.is_set() and not self._gate.is_shut
 
     @property
+    def gives_channel_ids(self) -> bool:
+        """Whether the Asterisk it logged in to last takes a ChannelId of ours."""
+        return self._gate.with_channel_id
+
+    @property
     def trouble(self) -> str | None:
         """Why no rows are sent, in words; None while all is well."""
         return self._table_trouble or self._gate.trouble

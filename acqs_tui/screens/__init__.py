@@ -1,0 +1,1 @@
+"""What opens over the panes; the panes live on below."""
