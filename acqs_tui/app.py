@@ -49,15 +49,16 @@ class Console(App[int]):
         read_only: bool = False,
         demo: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.settings, self.clock = settings, clock
+        self.settings, self.clock, self.wall = settings, clock, wall
         self.read_only, self.demo = read_only, demo
         self.feed = Feed(settings, read_only=read_only, demo=demo, clock=clock)
         self.queue_pane = QueuePane(settings.console.window, clock)
         self.sessions_pane = SessionsPane()
         self.events_pane = EventsPane()
-        self.status_bar, self.counters = StatusBar(id="status"), Counters(clock, id="counters")
+        self.status_bar, self.counters = StatusBar(wall, id="status"), Counters(clock, id="counters")
         self.strip = FollowStrip(id="strip")
         self.connection = Connection(self)
         self.deeds = Deeds(self)

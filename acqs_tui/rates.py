@@ -8,6 +8,9 @@ from collections.abc import Sequence
 POINTS = 60
 """Seconds that a sparkline shows."""
 
+GROWING = 10.0
+"""Seconds for which an age must have risen without a fall."""
+
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -33,6 +36,23 @@ class Rate:
         """The mean of the last five seconds."""
         last = list(self.points)[-5:]
         return sum(last) / len(last) if last else 0.0
+
+
+class Growth:
+    """Whether an age rises and rises: whatever it is the age of is not dealt with."""
+
+    def __init__(self) -> None:
+        self._since: tuple[float, float] | None = None
+        self._last = 0.0
+        self.grows = False
+
+    def tell(self, at: float, age: float) -> None:
+        """The age at this time (both in seconds)."""
+        if self._since is None or age < self._last or age == 0:
+            self._since = (at, age)
+        begun, first = self._since
+        self.grows = at - begun >= GROWING and age - first >= GROWING / 2
+        self._last = age
 
 
 class Quantiles:
