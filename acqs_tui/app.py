@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from textual.app import App, ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Footer, Input
 
@@ -26,6 +26,7 @@ from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
 from acqs_tui.panes.sessions import SessionsPane
 from acqs_tui.strip import FollowStrip
+from acqs_tui.terminal import heed_signals, obituary
 
 FRAMES, FRAMES_SLOW = 10, 2
 """Frames a second, and over a slow link."""
@@ -38,7 +39,7 @@ class Console(App[int]):
 
     CSS_PATH = "acqs.tcss"
     TITLE = "ACQS"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(), Binding("ctrl+z", "suspend_process", show=False)]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall")]  # noqa: RUF012
 
@@ -66,6 +67,8 @@ class Console(App[int]):
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = settings.console.theme
+        if settings.console.low_bandwidth:
+            self.animation_level = "none"
 
     def compose(self) -> ComposeResult:
         """Status, counters, panes, filter, footer."""
@@ -81,12 +84,18 @@ class Console(App[int]):
 
     def on_mount(self) -> None:
         """Draw at once; the engine is looked for meanwhile."""
+        heed_signals(self)
         self.set_keymap(self.settings.console.keymap)
         self.feed.stale = self.queue_pane.to_freshen
         rate = FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES
         self.set_interval(1 / rate, self.frame)
         self.queue_pane.lines.focus()
         self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
+
+    def _fatal_error(self) -> None:
+        """Textual would show the values of all variables, and nobody could read it."""
+        self._exit_renderables.append(obituary(self._exception))
+        self._close_messages_no_wait()
 
     def frame(self) -> None:
         """Put what came into the panes."""

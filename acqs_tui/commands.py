@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 
 from textual.binding import Binding
+from textual.keys import Keys, _character_to_key
+
+from acqs_core.errors import SettingsError
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,6 +148,52 @@ def bindings() -> list[Binding]:
     return [Binding(c.key, f"do('{c.id}')", c.label, show=c.footer, id=c.id, tooltip=c.help) for c in COMMANDS]
 
 
-def unknown_in(keymap: dict[str, str]) -> list[str]:
-    """The names of a keymap that no command has."""
-    return [name for name in keymap if name not in BY_ID]
+RESERVED = {
+    "up": "lists", "down": "lists", "k": "lists", "j": "lists", "pageup": "lists", "pagedown": "lists",
+    "home": "lists", "G": "lists", "enter": "lists", "space": "lists", "escape": "filter", "tab": "moving on",
+    "shift+tab": "moving back", "ctrl+p": "the palette", "ctrl+c": "Textual", "ctrl+q": "leaving",
+    "ctrl+z": "suspending",
+}  # fmt: skip
+"""Keys that are no command's, and whose they are."""
+
+
+def keys(keymap: dict[str, str]) -> dict[str, list[str]]:
+    """The keys of every command, by its id, after the user's keymap."""
+    return {c.id: [_named(key) for key in keymap.get(c.id, c.key).split(",")] for c in COMMANDS}
+
+
+def demand(keymap: dict[str, str]) -> None:
+    """Refuse a keymap with a command that there is not, a key that there is not, or one key for two things.
+
+    Raises SettingsError.
+    """
+    for name in keymap:
+        if name not in BY_ID:
+            near = difflib.get_close_matches(name, BY_ID, 1)
+            says = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(BY_ID)}"
+            raise SettingsError(f"console.keymap: no command is called {name!r}; {says}")
+    taken = {key: f"is for {whose}" for key, whose in RESERVED.items()}
+    for name, chosen in keys(keymap).items():
+        for key in chosen:
+            if not _is_key(key):
+                raise SettingsError(f"console.keymap: {name} = {keymap[name]!r} is no key; write s, S, f5 or ctrl+s")
+            if key in taken and taken[key] != f"is {name}'s":
+                raise SettingsError(f"console.keymap: {name} cannot have the key {key!r}: it {taken[key]}")
+            taken[key] = f"is {name}'s"
+
+
+def _named(key: str) -> str:
+    """A key as Textual calls it: slash for /."""
+    *held, last = key.strip().split("+") if len(key.strip()) > 1 else [key.strip()]
+    if len(last) == 1 and not last.isalnum():
+        last = _character_to_key(last)
+    return "+".join([*held, last])
+
+
+def _is_key(key: str) -> bool:
+    *held, last = key.split("+")
+    known = len(last) == 1 or last in _NAMES
+    return known and all(one in ("ctrl", "alt", "shift", "super", "hyper", "meta") for one in held)
+
+
+_NAMES = {key.value for key in Keys} | {_character_to_key(chr(code)) for code in range(33, 127)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
+
+from acqs_core.errors import SettingsError
 
 DARK = Theme(
     name="acqs-dark",
@@ -35,3 +37,10 @@ LIGHT = Theme(
 )
 
 THEMES = (DARK, LIGHT)
+
+
+def demand(name: str) -> None:
+    """Refuse a theme that there is not. Raises SettingsError."""
+    known = [theme.name for theme in THEMES] + sorted(BUILTIN_THEMES)
+    if name not in known:
+        raise SettingsError(f"console.theme: no theme is called {name!r}; there are: {', '.join(known)}")
