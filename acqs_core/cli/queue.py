@@ -30,7 +30,7 @@ from acqs_core.filter import ROW_FIELDS, of_row, parse
 
 if TYPE_CHECKING:
     from acqs_core.queue.store import Store
-    from acqs_core.queue.types import OutcomeRecord, Timeline
+    from acqs_core.queue.types import OutcomeRecord
 
 app = typer.Typer(
     help="Look at the rows of this server_ip and mend them.", epilog=exit_codes(*range(6)), no_args_is_help=True
@@ -134,14 +134,18 @@ def show(man_id: ManId, config: Config = None, server_ip: ServerIp = None, url: 
 
     Says in one sentence why the row is where it is, then its lines, then its timeline from the journal.
     """
-    timeline = _store(config, server_ip, url).timeline(man_id)
+    from acqs_core import story
+
+    queue = _store(config, server_ip, url)
+    timeline = queue.timeline(man_id)
+    why = story.why(timeline, story.around(queue, timeline.row))
     if json:
         entries = [dataclasses.asdict(entry) for entry in timeline.journal]
-        print_json(_plain(timeline.row, timeline.outcome) | {"why": why(timeline), "journal": entries})
+        print_json(_plain(timeline.row, timeline.outcome) | {"why": why, "journal": entries})
         return
     row = timeline.row
     typer.echo(f"row {man_id} {row.status} answer {row.response} server_ip {safe(row.server_ip) or '(blank)'}")
-    typer.echo(why(timeline))
+    typer.echo(safe(why))
     typer.echo(f"\nAction: {safe(row.action)}\n" + "\n".join(safe(line) for line in row.lines if line))
     print_table(
         ("at (UTC)", "event", "actor", "detail"),
@@ -230,20 +234,3 @@ def _plain(row: Row, outcome: OutcomeRecord | None) -> dict[str, Any]:
 
 def _outcome(record: OutcomeRecord | None) -> str:
     return str(record.outcome) if record is not None and record.outcome is not None else ""
-
-
-def why(timeline: Timeline) -> str:
-    """One plain sentence: why the row is where it is."""
-    row, outcome = timeline.row, _outcome(timeline.outcome)
-    if row.status is Status.NEW:
-        return "It waits to be claimed: the sender is paused or away, or rows before it are being sent."
-    if row.status is Status.QUEUE:
-        return "It is claimed and certainly not written: it waits for its session, or for one of its caller id."
-    if row.status is Status.DEAD:
-        return f"It has ended: {outcome or 'its call hung up'}."
-    if row.status is Status.UPDATED:
-        return f"Its call lives on {safe(row.channel) or 'a channel'}" + (f": {outcome}." if outcome else ": it rings.")
-    if row.response == "Y":
-        final = row.action.strip().lower() != "originate"
-        return "Asterisk has answered; that is all." if final else "Asterisk has taken it; its call has not rung yet."
-    return "It was or may have been written, and Asterisk has not answered: its outcome is not known (yet)."

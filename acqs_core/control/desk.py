@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, validate_call
 
+from acqs_core import story
 from acqs_core.action import NewAction, Row, Status
 from acqs_core.control.wire import Message, RowView
 from acqs_core.errors import ControlError, Refused
@@ -46,13 +47,18 @@ Actor = Annotated[str, Field(max_length=100)]
 class Desk:
     """Answers requests for one engine.
 
-    `wake` tells it that a row was inserted; `stop` ends it, where a console may. Both are called from a thread.
+    `wake` tells it that a row was inserted; `stop` ends it, where a console may; `trouble` says
+    why its sender sends nothing now. All are called from a thread.
     """
 
     def __init__(
-        self, settings: Settings, wake: Callable[[], object], stop: Callable[[], object] | None = None
+        self,
+        settings: Settings,
+        wake: Callable[[], object],
+        stop: Callable[[], object] | None = None,
+        trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._settings, self._wake, self._stop = settings, wake, stop
+        self._settings, self._wake, self._stop, self._trouble = settings, wake, stop, trouble
         self._db = Database.of(settings.queue, pool_size=THREADS)
         self._store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
         self._leases = Leases(self._db)
@@ -141,9 +147,15 @@ class Desk:
         return self._store.count_unknown(self._settings.sender.response_timeout, cap)
 
     def timeline(self, *, man_id: ManId) -> dict[str, Any]:
-        """A row and everything that happened to it."""
+        """A row, everything that happened to it, and in one sentence why it is where it is."""
         found = self._store.timeline(man_id)
-        return {"row": _view(found.row, found.outcome), "outcome": found.outcome, "journal": found.journal}
+        why = story.why(found, story.around(self._store, found.row, self._trouble() or ""))
+        return {
+            "row": _view(found.row, found.outcome),
+            "outcome": found.outcome,
+            "journal": found.journal,
+            "why": why,
+        }
 
     def waiting(self, *, over: Seconds = 0.0) -> dict[str, Any]:
         """All NEW rows by age, and how many (`stale`) waited at least `over` seconds. They may be a million: after

@@ -30,7 +30,11 @@ async def served(engine: Engine, *, stop: Callable[[], None] | None = None) -> A
     settings = engine.settings
     tell = asyncio.get_running_loop().call_soon_threadsafe
     ended_by_console = None if stop is None else functools.partial(tell, stop)
-    desk = Desk(settings, functools.partial(tell, engine.wake), ended_by_console)
+
+    def trouble() -> str | None:
+        return None if engine.sender is None else engine.sender.trouble
+
+    desk = Desk(settings, functools.partial(tell, engine.wake), ended_by_console, trouble)
 
     def greeting() -> Message:
         return {

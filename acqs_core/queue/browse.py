@@ -62,6 +62,26 @@ class Browsing(Desk):
         found = self._newest_sent(f"{_UNANSWERED} AND m.callerid <> ''", UNANSWERED)
         return sorted((row for row in found if row.callerid.strip()), key=lambda row: row.man_id)
 
+    def serves(self, row: Row) -> bool:
+        """Whether the row is one of those of this server."""
+        return row.server_ip in self._lanes
+
+    def ahead(self, row: Row) -> int | None:
+        """The nearest row before this one that has the same caller id and whose answer is awaited; None when there is
+        none. It looks at the 10,000 man_ids before it."""
+        if not askable([row.callerid]):
+            return None
+        clause = statement(
+            f"SELECT {self._columns} FROM {self._by_callerid()} WHERE m.callerid = :callerid AND m.man_id < :man_id "
+            f"AND m.man_id > :floor AND m.status IN ('QUEUE', 'SENT') AND {_UNANSWERED} "
+            "AND m.server_ip = :server_ip ORDER BY m.man_id DESC LIMIT 100"
+        )
+        given = {"callerid": row.callerid, "man_id": row.man_id, "floor": row.man_id - UNANSWERED}
+        found = [one.man_id for one in self._rows(clause, given) if one.callerid == row.callerid]
+        known = self.outcomes(found)
+        awaited = (man_id for man_id in found if man_id not in known or known[man_id].outcome is None)
+        return next(awaited, None)
+
     def by_ids(self, man_ids: Collection[int]) -> list[Row]:
         """The rows with these man_ids that exist, in man_id order."""
         clause = statement(f"SELECT {self._columns} FROM {TABLE} m WHERE m.man_id IN :ids ORDER BY m.man_id", "ids")

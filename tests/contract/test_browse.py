@@ -221,3 +221,15 @@ def test_every_server_is_seen_with_its_backlog_and_its_pause(store: Store, backe
     assert servers[OTHER_IP].oldest_age is None
     assert servers[SERVER_IP].oldest_age is not None
     assert {one.server_ip: one.backlog for one in store.servers(cap=1)}[SERVER_IP] == 2, "1 and more"
+
+
+def test_a_row_knows_whom_of_its_caller_id_it_waits_for(store: Store, token: int) -> None:
+    first, other, second, third = store.insert_many(
+        [originate(callerid="A1"), originate(callerid="B1"), originate(callerid="A1"), originate(callerid="A1")]
+    )
+    store.claim(token, 3)
+    rows = {row.man_id: row for row in store.by_ids([first, other, second, third])}
+    assert [store.ahead(rows[man_id]) for man_id in (first, other, second, third)] == [None, None, first, second]
+    assert store.mark_sent(first, token)
+    store.record([OutcomeRecord(first, Outcome.UNKNOWN)], [])
+    assert store.ahead(rows[second]) is None, "nobody waits for an answer that was given up"

@@ -223,3 +223,11 @@ async def test_a_console_that_takes_nothing_is_told_later_what_it_missed(engine:
     assert missed > 0
     assert missed + items == engine.telemetry.frames.total
     writer.close()
+
+
+async def test_a_timeline_says_why_the_row_is_where_it_is(engine: Engine, console: Client) -> None:
+    await console.ask("pause", reason="storm")
+    man_id = await console.ask("insert", action="Command", lines=["command: core show uptime"])
+    told = await console.ask("timeline", man_id=man_id)
+    assert told["why"].startswith("It waits to be claimed: sending is paused by ")
+    assert "(storm)" in told["why"]
