@@ -1,0 +1,198 @@
+"""A call centre at a quarter past three in the night, always the same: what the scripted engine tells.
+
+Times count from `BEGAN`, the console's clock from 0; `NOW` is the moment of the picture.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from acqs_core.action import Outcome, Row, Status
+from acqs_core.control.wire import RowView
+
+SERVER = "10.0.4.15"
+
+BEGAN = dt.datetime(2026, 3, 14, 3, 14, 0, tzinfo=dt.UTC)
+NOW = 75.0
+"""Seconds after BEGAN."""
+
+FIRST = 48_211
+"""The first row's man_id."""
+
+Kind = tuple[str, Status, Outcome | None, float]
+"""What it is, its status and outcome, and how many seconds before NOW it was inserted."""
+
+KINDS: tuple[Kind, ...] = (
+    ("call", Status.DEAD, Outcome.ANSWERED, 611),
+    ("call", Status.DEAD, Outcome.BUSY, 604),
+    ("hangup", Status.DEAD, None, 590),
+    ("call", Status.DEAD, Outcome.ANSWERED, 571),
+    ("call", Status.DEAD, Outcome.NO_ANSWER, 555),
+    ("call", Status.DEAD, Outcome.ANSWERED, 498),
+    ("redirect", Status.DEAD, Outcome.ANSWERED, 486),
+    ("call", Status.DEAD, Outcome.CONGESTION, 471),
+    ("command", Status.DEAD, None, 444),
+    ("call", Status.DEAD, Outcome.ANSWERED, 402),
+    ("call", Status.DEAD, Outcome.ANSWERED, 377),
+    ("call", Status.DEAD, Outcome.BUSY, 361),
+    ("call", Status.DEAD, Outcome.FAILED, 340),
+    ("call", Status.DEAD, Outcome.ANSWERED, 322),
+    ("hangup", Status.DEAD, Outcome.DEAD_CALL, 301),
+    ("call", Status.SENT, Outcome.UNKNOWN, 288),
+    ("call", Status.DEAD, Outcome.ANSWERED, 247),
+    ("call", Status.DEAD, Outcome.NO_ANSWER, 201),
+    ("monitor", Status.DEAD, None, 180),
+    ("call", Status.UPDATED, Outcome.ANSWERED, 164),
+    ("call", Status.DEAD, Outcome.ANSWERED, 141),
+    ("call", Status.UPDATED, Outcome.ANSWERED, 118),
+    ("call", Status.DEAD, Outcome.DISCARDED, 102),
+    ("redirect", Status.UPDATED, None, 77),
+    ("call", Status.UPDATED, Outcome.ANSWERED, 64),
+    ("call", Status.DEAD, Outcome.BUSY, 51),
+    ("call", Status.UPDATED, None, 23),
+    ("call", Status.UPDATED, None, 12),
+    ("hangup", Status.DEAD, None, 9),
+    ("call", Status.SENT, None, 4),
+    ("call", Status.SENT, None, 3),
+    ("call", Status.QUEUE, None, 1),
+    ("call", Status.NEW, None, 0.6),
+    ("call", Status.NEW, None, 0.2),
+)
+
+WAITING: tuple[Kind, ...] = tuple(("call", Status.NEW, None, age) for age in (247.0, *range(212, 2, -14)))
+"""What came since the queue was paused."""
+
+
+def rows(kinds: tuple[Kind, ...] = KINDS) -> list[RowView]:
+    """Rows as they are at NOW."""
+    return [_row(FIRST + number, *kind) for number, kind in enumerate(kinds)]
+
+
+def _row(man_id: int, what: str, status: Status, outcome: Outcome | None, age: float) -> RowView:
+    lead = 7_000_000 + man_id % 977 * 13
+    callerid = f"V3140314{man_id % 100:02}00{lead:09}"
+    phone = f"PJSIP/{210 + man_id % 17}"
+    channel = f"{phone}-{man_id * 7919 % 0xFFFFFF:08x}"
+    action, lines = {
+        "call": (
+            "Originate",
+            (f"Channel: PJSIP/1{lead}@trunk", "Context: default", "Exten: 8369", "Priority: 1",
+             f"CallerID: {callerid}", "Timeout: 40000"),
+        ),
+        "redirect": ("Redirect", (f"Channel: {channel}", "Context: default", "Exten: 8600051", "Priority: 1")),
+        "hangup": ("Hangup", (f"Channel: {channel}",)),
+        "monitor": ("Monitor", (f"Channel: {channel}", f"File: 20260314-{man_id}_210")),
+        "command": ("Command", ("Command: core show uptime",)),
+    }[what]  # fmt: skip
+    known = status in (Status.UPDATED, Status.DEAD) and outcome is not Outcome.DISCARDED and what != "command"
+    entered = (BEGAN + dt.timedelta(seconds=NOW - age)).replace(tzinfo=None, microsecond=0)
+    row = Row(
+        man_id, action, callerid if what in ("call", "redirect") else "", lines, status,
+        "Y" if outcome is Outcome.ANSWERED else "N", SERVER, channel if known else "",
+        f"acqs-{man_id:010}" if known and what == "call" else "", entered, age,
+    )  # fmt: skip
+    causes = {Outcome.ANSWERED: 16, Outcome.BUSY: 17, Outcome.NO_ANSWER: 19, Outcome.CONGESTION: 34}
+    return RowView(row, outcome, causes.get(outcome) if outcome and status is Status.DEAD else None)
+
+
+def journal(view: RowView) -> list[dict[str, object]]:
+    """What the journal says of a row."""
+    row, status = view.row, view.row.status
+    start = BEGAN + dt.timedelta(seconds=NOW - (row.age or 0.0))
+
+    def entry(after: float, event: str, detail: str = "", actor: str = "") -> dict[str, object]:
+        at = start + dt.timedelta(seconds=after)
+        return {"man_id": row.man_id, "event": event, "detail": detail, "actor": actor, "at": at.isoformat()}
+
+    said = [entry(0, "inserted", "inject", "vicidial")]
+    if status in (Status.NEW, Status.QUEUE):
+        return said
+    if view.outcome is Outcome.DISCARDED:
+        return [*said, entry(31.2, "discarded", "was NEW", "night.operator")]
+    sent = [f"Action: {row.action}", f"ActionID: acqs-{row.man_id}-5c1e", f"ChannelId: acqs-{row.man_id:010}"]
+    said.append(entry(0.049, "sent", "\n".join([*sent, *row.lines, "Async: true"])))
+    if view.outcome is Outcome.UNKNOWN:
+        return [*said, entry(15.06, "unanswered", "no answer within 15 s; it may have been carried out")]
+    said.append(entry(0.052, "answered", "Originate successfully queued"))
+    where = f"{row.channel} {row.uniqueid}".strip()
+    if where:
+        said.append(entry(0.081, "updated", where))
+    if view.outcome is Outcome.ANSWERED:
+        said.append(entry(6.414, "updated", f"{where} answered"))
+    if status is Status.DEAD:
+        said.append(entry(38.007, "dead", f"{where} {view.outcome or ''}".strip()))
+    return said
+
+
+def sessions() -> dict[str, list[dict[str, object]]]:
+    """Child sessions that live, and those that failed last."""
+
+    def one(number: int, state: str, seconds: float, **more: object) -> dict[str, object]:
+        action = KINDS[number - FIRST][0]
+        names = {"call": "Originate", "hangup": "Hangup", "redirect": "Redirect"}
+        return {"man_id": number, "action": names[action], "state": state, "seconds": seconds, **more}
+
+    living = [
+        one(FIRST + 26, "leaving", 23.0), one(FIRST + 27, "lingering", 12.0), one(FIRST + 28, "lingering", 9.0),
+        one(FIRST + 29, "sent", 4.0), one(FIRST + 30, "sent", 3.0), one(FIRST + 31, "connecting", 1.0),
+    ]  # fmt: skip
+    failed = [one(FIRST + 15, "sent", 15.06, why="no answer within 15 s; it may have been carried out")]
+    return {"living": living, "failed": failed}
+
+
+def events() -> list[tuple[float, bytes]]:
+    """AMI events of the last half minute, each with its time of day."""
+    found = []
+    for number, view in enumerate(rows()[-16:]):
+        row = view.row
+        if not row.channel:
+            continue
+        common = {
+            "Privilege": "call,all", "Channel": row.channel, "CallerIDNum": "8369", "CallerIDName": row.callerid,
+            "Context": "default", "Exten": "8369", "Priority": "1", "Uniqueid": row.uniqueid, "Linkedid": row.uniqueid,
+        }  # fmt: skip
+        steps = [
+            ("Newchannel", {"ChannelState": "0", "ChannelStateDesc": "Down"}),
+            ("Newstate", {"ChannelState": "5", "ChannelStateDesc": "Ringing"}),
+        ]
+        if view.outcome is Outcome.ANSWERED:
+            steps.append(("Newstate", {"ChannelState": "6", "ChannelStateDesc": "Up"}))
+            response = {"ActionID": f"acqs-{row.man_id}-5c1e", "Response": "Success", "Reason": "4"}
+            steps.append(("OriginateResponse", response))
+        if row.status is Status.DEAD:
+            steps.append(("Hangup", {"Cause": str(view.cause or 16), "Cause-txt": "Normal Clearing"}))
+        for step, (name, headers) in enumerate(steps):
+            text = "".join(f"{key}: {value}\r\n" for key, value in {"Event": name, **common, **headers}.items())
+            at = BEGAN.timestamp() + NOW - 32 + number * 2 + step * 0.341
+            found.append((at, text.removesuffix("\r\n").encode()))
+    return sorted(found)
+
+
+def servers(paused: bool) -> list[dict[str, object]]:
+    """What the all-servers view shows."""
+
+    def one(ip: str, backlog: int, oldest: float | None, host: str, *roles: str, **pause: object) -> dict[str, object]:
+        control = {"paused": False, "actor": "", "reason": "", "at": None, **pause}
+        until = (BEGAN + dt.timedelta(seconds=NOW + 12)).isoformat()
+        leases = [
+            {"server_ip": ip, "role": role, "holder": f"{host}:2417:9b01aa", "token": 7, "expires_at": until,
+             "state": "held"}
+            for role in roles
+        ]  # fmt: skip
+        return {"server_ip": ip, "backlog": backlog, "oldest_age": oldest, "control": control, "leases": leases}
+
+    return [
+        one(SERVER, len(WAITING) if paused else 2, 247.0 if paused else 0.6, "dialer-4", "sender", "listener",
+            **(pause() if paused else {})),
+        one("10.0.4.16", 0, None, "dialer-5", "sender", "listener"),
+        one("10.0.4.17", 31, 4.2, "dialer-6", "sender", "listener"),
+        one("10.0.4.18", 1001, 5406.0, "dialer-7", paused=True, actor="asterisk upgrade",
+            reason="maintenance until 05:00", at=(BEGAN - dt.timedelta(hours=2)).isoformat()),
+        one("10.0.4.19", 12, 66.0, ""),
+    ]  # fmt: skip
+
+
+def pause() -> dict[str, object]:
+    """Who paused the queue."""
+    at = (BEGAN + dt.timedelta(seconds=NOW - 250)).isoformat()
+    return {"paused": True, "actor": "night.operator", "reason": "trunk 2 drops calls", "at": at}
