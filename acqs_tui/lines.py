@@ -161,7 +161,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self.marked &= self.window.records.keys()
         if self.following:
             self._select(len(self.window) - 1)
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)  # also before there is a bar
         elif self.selected is not None and self.window.index(self.selected) is None and self._key is not None:
             self._select(self.window.nearest(self._key))
         self.refresh()
