@@ -22,11 +22,13 @@ from acqs_tui.connection import Connection
 from acqs_tui.deeds import Deeds
 from acqs_tui.feed import Feed
 from acqs_tui.lines import Lines
+from acqs_tui.palette import Palette
 from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
 from acqs_tui.panes.sessions import SessionsPane
 from acqs_tui.strip import FollowStrip
 from acqs_tui.terminal import heed_signals, obituary
+from acqs_tui.views import Views
 
 FRAMES, FRAMES_SLOW = 10, 2
 """Frames a second, and over a slow link."""
@@ -39,6 +41,7 @@ class Console(App[int]):
 
     CSS_PATH = "acqs.tcss"
     TITLE = "ACQS"
+    COMMANDS = {Palette}  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(), Binding("ctrl+z", "suspend_process", show=False)]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall")]  # noqa: RUF012
@@ -63,6 +66,7 @@ class Console(App[int]):
         self.strip = FollowStrip(id="strip")
         self.connection = Connection(self)
         self.deeds = Deeds(self)
+        self.views = Views(self)
         self._could: list[bool] = []
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -91,6 +95,17 @@ class Console(App[int]):
         self.set_interval(1 / rate, self.frame)
         self.queue_pane.lines.focus()
         self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
+
+    async def go_to(self, server_ip: str) -> None:
+        """Show the engine that serves another server_ip here."""
+        self.workers.cancel_group(self, "default")
+        await self.feed.close()
+        self.settings = self.settings.model_copy(update={"server_ip": server_ip})
+        self.feed = Feed(self.settings, read_only=self.read_only, clock=self.clock)
+        self.feed.stale = self.queue_pane.to_freshen
+        for pane in self.panes:
+            pane.lines.clear()
+        self.run_worker(self.connection.keep(start=False), name="feed", exclusive=True, exit_on_error=True)
 
     def _fatal_error(self) -> None:
         """Textual would show the values of all variables, and nobody could read it."""
@@ -175,7 +190,7 @@ class Console(App[int]):
 
     def _of(self, name: str) -> Callable[[], Any] | None:
         """What the app does itself, or has somebody for."""
-        for home in (self, self.deeds):
+        for home in (self, self.deeds, self.views):
             if (found := getattr(home, name, None)) is not None:
                 return cast(Callable[[], Any], found)
         return None
@@ -266,7 +281,3 @@ class Console(App[int]):
     def do_pane_events(self) -> None:
         """To the events."""
         self.events_pane.lines.focus()
-
-    def do_theme(self) -> None:
-        """The other theme."""
-        self.theme = "acqs-light" if self.current_theme.dark else "acqs-dark"

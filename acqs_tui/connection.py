@@ -29,9 +29,9 @@ class Connection:
         self.leaving = False
         """The console is being left: that its engine ends is no news."""
 
-    async def keep(self) -> None:
-        """Connect, and again whenever the engine is gone; runs until cancelled."""
-        feed, start, lost = self._console.feed, True, ""
+    async def keep(self, *, start: bool = True) -> None:
+        """Connect, and again whenever the engine is gone; runs until cancelled. `start` one where there is none."""
+        feed, lost = self._console.feed, ""
         while True:
             try:
                 await feed.connect(embed=start)

@@ -166,6 +166,14 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             self._select(self.window.nearest(self._key))
         self.refresh()
 
+    def clear(self) -> None:
+        """Forget all, as when another engine is shown."""
+        self.window.clear()
+        self.marked.clear()
+        self._pending.clear()
+        self.selected, self._key, self.following, self.came = None, None, True, 0
+        self.settle()
+
     @property
     def selected_record(self) -> S | None:
         """The selected record, if it is visible."""

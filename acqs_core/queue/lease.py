@@ -39,7 +39,8 @@ class Leases:
         self._renew = statement(f"UPDATE acqs_lease SET expires_at = {expiry}, state = :state {ours}")
         self._release = statement(f"UPDATE acqs_lease SET holder = '', expires_at = {now}, state = '' {ours}")
         self._view = statement(
-            "SELECT server_ip, role, holder, token, expires_at, state FROM acqs_lease "
+            "SELECT server_ip, role, holder, token, expires_at, state, "
+            f"CASE WHEN holder <> '' AND expires_at > {now} THEN 1 ELSE 0 END FROM acqs_lease "
             "WHERE (:server_ip IS NULL OR server_ip = :server_ip) ORDER BY server_ip, role"
         )
 
@@ -78,7 +79,7 @@ class Leases:
     def view(self, server_ip: str | None = None) -> list[LeaseView]:
         """Every lease, or those of one server."""
         records = self._db.records(self._view, {"server_ip": server_ip})
-        return [LeaseView(r[0], r[1], r[2], int(r[3]), utc(r[4]), r[5] or "") for r in records]
+        return [LeaseView(r[0], r[1], r[2], int(r[3]), utc(r[4]), r[5] or "", bool(r[6])) for r in records]
 
 
 def _of(grant: Grant) -> dict[str, object]:

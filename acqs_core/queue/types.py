@@ -26,7 +26,8 @@ class Grant:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LeaseView:
-    """A lease as an operator sees it; `holder` is blank once it was released."""
+    """A lease as an operator sees it; `holder` is blank once it was released. `live`: it had not run out when it was
+    read, by the database's clock."""
 
     server_ip: str
     role: str
@@ -34,6 +35,7 @@ class LeaseView:
     token: int
     expires_at: dt.datetime | None
     state: str
+    live: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ async def test_pages_and_newer_rows_are_what_the_table_holds(console: Client) ->
     assert ([RowView.unpack(row).row.man_id for row in newer["rows"]], newer["more"]) == (made[3:], False)
     (server,) = await console.ask("servers")
     assert (server["server_ip"], server["backlog"], server["control"]["paused"]) == ("127.0.0.1", 5, True)
-    assert {lease["role"] for lease in server["leases"]} == {"sender", "listener"}
+    assert {(lease["role"], lease["live"]) for lease in server["leases"]} == {("sender", True), ("listener", True)}
 
 
 async def test_the_status_counts_what_nobody_knows_the_outcome_of(engine: Engine, console: Client) -> None:

@@ -1,0 +1,133 @@
+"""What only shows: help, all servers, the palette; and what a keymap changes in all of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.command import CommandPalette, DiscoveryHit
+from textual.pilot import Pilot
+from textual.widgets import DataTable, OptionList
+
+from acqs_core.engine import Engine
+from acqs_core.errors import SettingsError
+from acqs_core.settings import ConsoleSettings, ControlSettings, Settings
+from acqs_tui import commands, themes
+from acqs_tui.app import Console
+from acqs_tui.commands import BY_ID, COMMANDS
+from acqs_tui.palette import Palette
+from acqs_tui.screens.help import HelpScreen
+from acqs_tui.screens.servers import ServersScreen, cells
+from tests.hosted import running
+from tests.tui.test_console import console_of, until
+
+KEYMAP = {"pause": "ctrl+s", "inject": "p,f2"}
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
+        async with running(Settings(), Path(folder)) as one:
+            yield one
+
+
+@pytest.fixture
+async def pilot(engine: Engine) -> AsyncIterator[Pilot[int]]:
+    """A console that is attached to it, with a keymap."""
+    chosen = Settings(
+        control=ControlSettings(folder=engine.settings.control.folder), console=ConsoleSettings(keymap=KEYMAP)
+    )
+    async with Console(chosen).run_test(size=(120, 40), notifications=True) as one:
+        await until(one, lambda: bool(console_of(one).feed.status))
+        yield one
+        await console_of(one).feed.close()
+
+
+async def test_help_tells_every_command_with_its_own_key(pilot: Pilot[int]) -> None:
+    await pilot.press("3", "question_mark")
+    screen = pilot.app.screen
+    assert isinstance(screen, HelpScreen)
+    told = screen.told().plain
+    assert told.lstrip().startswith("AMI events\n"), "what is focused comes first"
+    assert all(f"{command.label} ({command.id})." in told for command in COMMANDS)
+    assert "  ^s             Pause (pause)." in told
+    assert "  p f2           Inject (inject)." in told
+    assert all(len(line) <= 91 for line in told.splitlines() if line.startswith("  "))
+    await pilot.press("escape")
+    assert not isinstance(pilot.app.screen, HelpScreen)
+
+
+async def test_the_palette_has_what_can_be_done_now_and_does_it(pilot: Pilot[int]) -> None:
+    palette = Palette(pilot.app.screen)
+    hits = [hit async for hit in palette.discover() if isinstance(hit, DiscoveryHit)]
+    names = [str(hit.display) for hit in hits]
+    assert names == [c.label for c in COMMANDS if console_of(pilot).check_action("do", (c.id,))]
+    assert {"Pause", "Help"} <= set(names)
+    assert not {"Resume", "Attach"} & set(names), "nothing is paused, and there is an engine"
+    await pilot.press("ctrl+p", *"all server")
+    assert isinstance(pilot.app.screen, CommandPalette)
+    await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count > 0)
+
+
+async def test_all_servers_are_shown_live_and_another_is_gone_to(engine: Engine, pilot: Pilot[int]) -> None:
+    console, folder = console_of(pilot), Path(engine.settings.control.folder)
+    await pilot.press("v")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ServersScreen))
+    table: DataTable[Any] = pilot.app.screen.query_one(DataTable)
+    await until(pilot, lambda: table.row_count == 1)
+    assert [str(cell) for cell in table.get_row_at(0)][:2] == ["▶ 127.0.0.1", "● served"]
+    other = engine.store.__class__(engine.store._db, "10.9.9.9")
+    other.pause(actor="ann", reason="[red]")
+    await until(pilot, lambda: table.row_count == 2)
+    assert [str(cell) for cell in table.get_row_at(0)] == ["  10.9.9.9", "‖ paused", "0", "", "-", "-", "ann: [red]"]
+    await pilot.press("up", "enter")
+    await until(pilot, lambda: bool(pilot.app._notifications))
+    assert "no engine that serves 10.9.9.9 can be reached here" in next(iter(pilot.app._notifications)).message
+    async with running(Settings(server_ip="10.9.9.9"), folder):
+        await console.views._go_to("10.9.9.9")
+        await until(pilot, lambda: console.feed.status.get("server_ip") == "10.9.9.9")
+        assert console.feed.greeting["server_ip"] == "10.9.9.9"
+
+
+def test_what_is_the_matter_with_a_server_is_told_by_glyph_and_word() -> None:
+    def told(backlog: int = 0, paused: bool = False, roles: tuple[str, ...] = ()) -> list[str]:
+        leases = [{"role": role, "holder": "box:1:a", "live": True} for role in roles]
+        control = {"paused": paused, "actor": "", "reason": ""}
+        return [str(cell) for cell in cells({"server_ip": "10.0.0.5", "backlog": backlog, "oldest_age": 31.0,
+                                             "control": control, "leases": leases}, "")][1:5]  # fmt: skip
+
+    assert told(1001) == ["✕ nobody serves it", "1000+", "▲ 31s", "-"]
+    assert told(roles=("sender",)) == ["◐ no listener", "0", "▲ 31s", "box:1"]
+    assert told(roles=("sender", "listener"))[0] == "● served"
+    assert told(paused=True, roles=("sender", "listener"))[0] == "‖ paused"
+
+
+@pytest.mark.parametrize(
+    ("keymap", "says"),
+    [({"puase": "x"}, "no command is called 'puase'; did you mean 'pause'?"),
+     ({"pause": "i"}, "pause cannot have the key 'i': it is inject's"),
+     ({"pause": "/"}, "filter cannot have the key 'slash': it is pause's"),
+     ({"pause": "enter"}, "pause cannot have the key 'enter': it is for lists"),
+     ({"pause": "ctlr+s"}, "is no key")],
+)  # fmt: skip
+def test_a_wrong_keymap_is_refused(keymap: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        commands.demand(keymap)
+    assert says in str(refused.value)
+
+
+def test_a_keymap_may_swap_keys_and_a_theme_must_be_there() -> None:
+    commands.demand({"pause": "i", "inject": "p"})
+    commands.demand({})
+    themes.demand("nord")
+    with pytest.raises(SettingsError, match="no theme is called 'acqs'"):
+        themes.demand("acqs")
+
+
+def test_every_command_is_done_by_somebody() -> None:
+    console = Console(Settings())
+    missing = [name for name in BY_ID if console._of(f"do_{name}") is None]
+    assert missing in ([], ["detail", "copy", "export"])
