@@ -48,8 +48,10 @@ async def served(engine: Engine, *, stop: Callable[[], None] | None = None) -> A
         }
 
     server = ControlServer(desk, Feeds(engine), greeting)
+    place = places.folder(settings.control.folder)
     try:
-        await server.listen(places.own(places.folder(settings.control.folder), settings.server_ip))
+        await asyncio.to_thread(places.found, place, settings.server_ip)  # removes those of engines that were killed
+        await server.listen(places.own(place, settings.server_ip))
     except ControlError as error:
         log.warning("%s", error)
     feeding = asyncio.create_task(server.run(), name="control")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -44,16 +45,18 @@ async def daemon(
         "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
         "PYTHONPATH": str(ROOT),
     }
-    process = await asyncio.create_subprocess_exec(
-        "setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "acqs_core", "run", "--config", str(file),
-        cwd=directory, env=environment, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    with tempfile.TemporaryDirectory(prefix="acqs-") as sockets:
+        process = await asyncio.create_subprocess_exec(
+            "setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "acqs_core", "run", "--config", str(file),
+            cwd=directory, env=environment | {"ACQS_CONTROL__FOLDER": sockets}, stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
