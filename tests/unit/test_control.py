@@ -113,7 +113,7 @@ async def test_the_status_counts_what_nobody_knows_the_outcome_of(engine: Engine
         database.execute("UPDATE vicidial_manager SET status = 'SENT' WHERE man_id = ?", (man_id,))
     seen = Seen(console)
     await console.follow("status")
-    await seen.until(lambda: seen.messages[-1:] and seen.messages[-1]["is"]["unknown"] == 1)
+    await seen.until(lambda: any(m["is"]["unknown"] == 1 and m["is"]["pause"] for m in seen.messages[-1:]))
     assert seen.messages[-1]["is"]["pause"]["actor"] == getpass.getuser()
 
 
