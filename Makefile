@@ -19,8 +19,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' >&2
 	@touch $@
 
-demo: $(READY) ## Send 20 actions through SQLite and a simulated Asterisk
-	@if [ -t 1 ]; then $(BIN)/acqs-core demo --actions 20; else $(BIN)/acqs-core demo --actions 20 --json; fi
+demo: $(READY) ## Watch calls of every kind in the console; without a terminal send 20 and say how each ended
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/acqs-tui --demo; else $(BIN)/acqs-core demo --actions 20 --json; fi
 
 dist: $(READY) ## A wheel in dist/, to be installed with pip anywhere
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist . >&2
