@@ -21,6 +21,7 @@ from acqs_tui.screens.inject import InjectScreen
 from acqs_tui.screens.leaving import DrainScreen, QuitScreen, TakeOverScreen
 from acqs_tui.screens.pausing import PauseScreen, ResumeScreen
 from acqs_tui.strip import Followed
+from acqs_tui.themes import MUTED
 
 if TYPE_CHECKING:
     from acqs_tui.app import Console
@@ -204,7 +205,7 @@ class Deeds:
     def _tell_progress(self, bulk: Bulk, number: int) -> None:
         if len(bulk.rows) > 1:
             part = f" {bulk.deed} {number:,} of {len(bulk.rows):,}"
-            self._progress = Content.assemble((part, "bold"), ("  Esc stops", "$text-muted"))
+            self._progress = Content.assemble((part, "bold"), ("  Esc stops", MUTED))
 
     def _report(self, bulk: Bulk, done: list[int], refused: list[tuple[int, str]], cut: str) -> None:
         word = "retried" if bulk.deed == "retry" else "discarded"

@@ -8,13 +8,14 @@ from textual.widgets import Static
 from acqs_core.action import Status
 from acqs_tui.events import printable
 from acqs_tui.rows import GLYPHS, RowRecord
+from acqs_tui.themes import MUTED
 
 COLOURS = {
     Status.NEW: "$accent",
     Status.QUEUE: "$secondary",
     Status.SENT: "$warning",
     Status.UPDATED: "$success",
-    Status.DEAD: "$text-muted",
+    Status.DEAD: MUTED,
 }
 
 
@@ -50,7 +51,7 @@ class Followed:
         parts: list[tuple[str, str]] = [(f" row {self.man_id} ", "bold")]
         for number, record in enumerate(self.steps):
             row = record.view.row
-            parts.append((" → " if number else " ", "$text-muted"))
+            parts.append((" → " if number else " ", MUTED))
             parts.append((f"{GLYPHS[row.status]} {row.status}", COLOURS[row.status]))
             if row.status is Status.UPDATED and row.channel:
                 parts.append((f" {printable(row.channel)}", ""))

@@ -6,6 +6,9 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from acqs_core.errors import SettingsError
 
+MUTED = "$foreground 60%"
+"""What matters less, in Content: there $text-muted would be plain white."""
+
 DARK = Theme(
     name="acqs-dark",
     primary="#5aa9e6",

@@ -73,8 +73,8 @@ def main() -> int:
 
 
 def log_file(server_ip: str) -> Path:
-    """Where an engine that a console started logs."""
-    state = Path("/var/log") if os.geteuid() == 0 else Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+    """Where an engine that a console started logs: XDG_STATE_HOME, else /var/log for root, else ~/.local/state."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or ("/var/log" if os.geteuid() == 0 else "~/.local/state"))
     return state.expanduser() / "acqs" / f"engine-{server_ip.replace('/', '_')}.log"
 
 

@@ -16,6 +16,7 @@ from acqs_core.action import Status
 from acqs_tui.events import printable
 from acqs_tui.rows import GLYPHS, RowRecord
 from acqs_tui.screens.dialog import Dialog, Keys
+from acqs_tui.themes import MUTED
 
 MOST_LISTED = 1000
 """Rows that a dialog lists; beyond that it says how many more there are."""
@@ -68,7 +69,7 @@ class ConfirmScreen(Dialog[Bulk]):
         super().__init__()
         self._deed, self._rows = deed, tuple(rows)
         self._able = tuple(row for row in rows if not refusal(deed, row))
-        self._doubtful = [row for row in self._able if is_doubtful(deed, row)]
+        self._certain = tuple(row for row in self._able if not is_doubtful(deed, row))
 
     def compose(self) -> ComposeResult:
         """The rows, the tick, the count."""
@@ -77,8 +78,12 @@ class ConfirmScreen(Dialog[Bulk]):
             yield Static(self._says(), classes="says")
             with VerticalScroll(id="list"):
                 yield Static(id="rows")
-            if self._doubtful:
-                yield Checkbox(Content("it may call twice: do it all the same"), id="twice", compact=True)
+            if self._deed == "retry":
+                yield Checkbox(
+                    Content("also what may have been carried out or was retried before: it may call twice"),
+                    id="twice",
+                    compact=True,
+                )
             with Horizontal(classes="row", id="typing"):
                 yield Label(id="asks")
                 yield Input(id="count", restrict=r"[0-9]*")
@@ -89,7 +94,7 @@ class ConfirmScreen(Dialog[Bulk]):
         """Focus what must be given."""
         self.query_one("#list").styles.height = min(len(self._rows), LISTED)
         self._show()
-        if self._doubtful:
+        if len(self._certain) < len(self._able):
             self.query_one("#twice").focus()
         elif len(self._chosen) > 1:
             self.query_one("#count").focus()
@@ -110,7 +115,7 @@ class ConfirmScreen(Dialog[Bulk]):
         """Do it, if all that is asked for is given."""
         chosen = self._chosen
         if not chosen:
-            says = "tick that it may call twice" if self._doubtful else "none of these rows can be changed like this"
+            says = "tick that it may call twice" if self._able else "none of these rows can be changed like this"
         elif len(chosen) > 1 and self.query_one("#count", Input).value != str(len(chosen)):
             says = f"type {len(chosen)} to {self._deed} so many rows"
             self.query_one("#count").focus()
@@ -121,12 +126,12 @@ class ConfirmScreen(Dialog[Bulk]):
 
     @property
     def _forced(self) -> bool:
-        return bool(self._doubtful) and self.query_one("#twice", Checkbox).value
+        return self._deed == "retry" and self.query_one("#twice", Checkbox).value
 
     @property
     def _chosen(self) -> tuple[RowRecord, ...]:
         """The rows that will be changed."""
-        return self._able if self._forced else tuple(row for row in self._able if row not in self._doubtful)
+        return self._able if self._forced else self._certain
 
     def _says(self) -> Content:
         if self._deed == "retry":
@@ -144,7 +149,7 @@ class ConfirmScreen(Dialog[Bulk]):
             parts += _line(self._deed, row, row.id in taken)
         more = len(self._rows) - MOST_LISTED
         if more > 0:
-            parts.append((f"and {more:,} more rows\n", "$text-muted"))
+            parts.append((f"and {more:,} more rows\n", MUTED))
         self.query_one("#rows", Static).update(Content.assemble(*parts).rstrip())
 
 
@@ -158,10 +163,10 @@ def _line(deed: str, row: RowRecord, is_taken: bool) -> list[tuple[str, str]]:
     may = ("  ▲ may call twice", "bold $warning") if is_taken and is_doubtful(deed, row) else ("", "")
     who = "  ".join(printable(text) for text in (known.action, known.callerid, known.channel) if text)
     return [
-        (f"{row.id:>8}  ", "bold" if is_taken else "$text-muted"),
-        (change, "" if is_taken else "$text-muted"),
+        (f"{row.id:>8}  ", "bold" if is_taken else MUTED),
+        (change, "" if is_taken else MUTED),
         may,
-        (f"  {who}\n", "$text-muted"),
+        (f"  {who}\n", MUTED),
     ]
 
 

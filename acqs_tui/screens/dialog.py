@@ -9,6 +9,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from acqs_tui.themes import MUTED
+
 T = TypeVar("T")
 
 
@@ -54,5 +56,5 @@ def keys(*pairs: tuple[str, str]) -> Content:
     """Keys and what they do, as a line."""
     parts: list[tuple[str, str]] = []
     for key, does in pairs:
-        parts += ((f" {key} ", "bold $accent"), (f"{does}  ", "$text-muted"))
+        parts += ((f" {key} ", "bold $accent"), (f"{does}  ", MUTED))
     return Content.assemble(*parts)

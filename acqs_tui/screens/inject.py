@@ -15,6 +15,7 @@ from acqs_core.errors import AcqsError, ActionInvalid
 from acqs_tui.events import printable
 from acqs_tui.forms import BY_ID, FORMS, Field, Form, written
 from acqs_tui.screens.dialog import Dialog, Keys
+from acqs_tui.themes import MUTED
 
 if TYPE_CHECKING:
     from acqs_tui.deeds import Deeds
@@ -136,7 +137,7 @@ class InjectScreen(Dialog[int]):
             lines = written(new, with_channel_id=bool(self._deeds.status.get("channel_ids")))
         except ActionInvalid as error:
             self._says(str(error))
-            self.query_one("#message", Static).update(Content.assemble(("nothing is sent like this", "$text-muted")))
+            self.query_one("#message", Static).update(Content.assemble(("nothing is sent like this", MUTED)))
             return None
         self._says("")
         self.query_one("#message", Static).update(_message(lines))
@@ -157,5 +158,5 @@ def _message(lines: list[str]) -> Content:
     parts: list[tuple[str, str]] = []
     for line in lines:
         name, _, value = line.partition(": ")
-        parts += ((f"{printable(name)}: ", "$text-muted"), (f"{printable(value)}\n", ""))
-    return Content.assemble(*parts, ("⏎", "$text-muted"))
+        parts += ((f"{printable(name)}: ", MUTED), (f"{printable(value)}\n", ""))
+    return Content.assemble(*parts, ("⏎", MUTED))

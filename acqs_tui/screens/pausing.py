@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -16,6 +17,7 @@ from acqs_core.errors import AcqsError
 from acqs_tui.events import printable
 from acqs_tui.panes.queue import ages
 from acqs_tui.screens.dialog import Dialog, Keys
+from acqs_tui.themes import MUTED
 
 if TYPE_CHECKING:
     from acqs_tui.deeds import Deeds
@@ -44,7 +46,7 @@ class PauseScreen(Dialog[str]):
                     (" by any program, until somebody resumes.\n", ""),
                     ("Rows stay NEW, calls that are up go on, events are heard.\n\n", ""),
                     ("This is not f, which freezes what a pane shows, nor scrolling up, which stops following.",
-                     "$text-muted"),
+                     MUTED),
                 ),
                 classes="says",
             )  # fmt: skip
@@ -73,7 +75,8 @@ class ResumeScreen(Dialog[str]):
         self._deeds, self._server_ip = deeds, server_ip
         self._waiting: dict[str, Any] | None = None
         self._counted: float | None = None
-        """The age for which `stale` was counted."""
+        """The age for which `stale` was counted, and when (monotonic seconds)."""
+        self._counted_at = 0.0
         self._working = False
 
     def compose(self) -> ComposeResult:
@@ -132,13 +135,13 @@ class ResumeScreen(Dialog[str]):
 
     @work(exclusive=True, group="count")
     async def _count(self) -> None:
-        age = self._age
+        age, now = self._age, time.monotonic()
         try:
             self._waiting = await self._deeds.ask("waiting", over=age or 0.0)
         except AcqsError as error:
             self._tell(str(error))
             return
-        self._counted = age
+        self._counted, self._counted_at = age, now
         self._tell()
 
     @work(exclusive=True, group="carry out")
@@ -148,7 +151,8 @@ class ResumeScreen(Dialog[str]):
         try:
             more = age is not None
             while more:
-                done = await self._deeds.ask("discard_stale", older_than=age)
+                older_than = (age or 0.0) + time.monotonic() - self._counted_at  # the rows that were counted
+                done = await self._deeds.ask("discard_stale", older_than=older_than)
                 discarded, more = discarded + done["discarded"], done["more"]
                 self._tell(f"{discarded:,} rows are discarded…")
             await self._deeds.ask("resume")
@@ -183,7 +187,7 @@ def _backlog(waiting: dict[str, Any], server_ip: str, age: float | None, stale: 
         if count or name != "of unknown age":
             late = name in ("under 1 h", "older") and count
             parts += (
-                (f"  {name:<15}", "$text-muted"),
+                (f"  {name:<15}", MUTED),
                 (f"{count:>9,} ", "bold"),
                 ("█" * -(-count * BAR // most) + "\n", "$warning" if late else "$accent"),
             )

@@ -1,0 +1,275 @@
+"""An operator's deeds: what is shown before, what is done, what is refused, what is said."""
+
+from __future__ import annotations
+
+import getpass
+import tempfile
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Checkbox, Input, Static
+
+from acqs_core.action import Row, Status, call, raw
+from acqs_core.control.wire import RowView
+from acqs_core.engine import Engine
+from acqs_core.settings import ControlSettings, Settings
+from acqs_tui.app import Console
+from acqs_tui.rows import RowRecord
+from acqs_tui.screens.confirm import ConfirmScreen, ReportScreen, is_doubtful
+from acqs_tui.screens.inject import InjectScreen
+from acqs_tui.screens.leaving import QuitScreen
+from acqs_tui.screens.pausing import PauseScreen, ResumeScreen
+from tests.hosted import running
+from tests.tui.driving import console_of, press, until
+
+
+def text_of(pilot: Pilot[int], selector: str) -> str:
+    return str(pilot.app.screen.query_one(selector, Static).render())
+
+
+def strip_of(pilot: Pilot[int]) -> str:
+    return str(console_of(pilot).strip.render())
+
+
+def said(pilot: Pilot[int]) -> str:
+    return "\n".join(str(one.message) for one in pilot.app._notifications)
+
+
+async def waits(pilot: Pilot[int], engine: Engine, count: int) -> list[int]:
+    """So many rows that wait, and are seen to."""
+    engine.store.pause(actor="test")
+    made = [engine.store.insert(raw("Ping", [f"X: {n}"]), actor="test") for n in range(count)]
+    console = console_of(pilot)
+    await until(pilot, lambda: set(made) <= console.queue_pane.lines.window.records.keys())
+    await until(pilot, lambda: console.feed.status.get("paused") is True)
+    return made
+
+
+def status_of(engine: Engine, man_id: int) -> Status:
+    return engine.store.by_ids([man_id])[0].status
+
+
+async def test_a_call_is_injected_as_previewed_and_followed_until_it_ends(engine: Engine, pilot: Pilot[int]) -> None:
+    console = console_of(pilot)
+    await until(pilot, lambda: console.feed.status["channel_ids"])
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await press(pilot, *"Local/600@default", "tab", *"610")
+    await until(pilot, lambda: "Exten: 610" in text_of(pilot, "#message"))
+    shown = text_of(pilot, "#message").splitlines()
+    await press(pilot, "enter")
+    await until(pilot, lambda: "DEAD  answered" in strip_of(pilot))
+    assert "UPDATED Local/600@default" in strip_of(pilot)
+    man_id = console.queue_pane.lines.selected
+    assert man_id is not None
+    assert f"row {man_id} " in strip_of(pilot)
+    sent = next(entry.detail for entry in engine.store.timeline(man_id).journal if entry.event == "sent").splitlines()
+    assert [line for line in shown if "<man_id>" not in line and line != "⏎"] == [
+        line for line in sent if "acqs-" not in line
+    ]
+    assert [line.partition(":")[0] for line in shown[:-1]] == [line.partition(":")[0] for line in sent]
+
+
+async def test_a_form_says_what_is_wrong_while_it_is_typed_and_injects_nothing(
+    engine: Engine, pilot: Pilot[int]
+) -> None:
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    assert "give the channel" in text_of(pilot, "#error")
+    await press(pilot, *"PJSIP/x", "enter")
+    await until(pilot, lambda: "give one target" in text_of(pilot, "#error"))
+    assert isinstance(pilot.app.screen, InjectScreen)
+    assert engine.store.page(limit=1).rows == []
+
+
+async def test_what_was_typed_last_is_there_again(engine: Engine, pilot: Pilot[int]) -> None:
+    for typed in ("PJSIP/100", ""):
+        await press(pilot, "i")
+        await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+        await press(pilot, *typed)
+        box = pilot.app.screen.query_one("#call-channel", Input)
+        await until(pilot, lambda: box.value == "PJSIP/100")  # noqa: B023
+        await press(pilot, "escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, InjectScreen))
+
+
+async def test_the_next_form_is_a_key_away(engine: Engine, pilot: Pilot[int]) -> None:
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await press(pilot, "ctrl+t")
+    await until(pilot, lambda: "give the channel to move" in text_of(pilot, "#error"))
+
+
+async def test_the_queue_is_stopped_with_a_reason_and_the_panes_live_on(engine: Engine, pilot: Pilot[int]) -> None:
+    console = console_of(pilot)
+    await press(pilot, "p")
+    await until(pilot, lambda: isinstance(pilot.app.screen, PauseScreen) and pilot.app.focused is not None)
+    man_id = engine.store.insert(raw("Ping", []), actor="test")
+    await until(pilot, lambda: man_id in console.queue_pane.lines.window.records)
+    assert isinstance(pilot.app.screen, PauseScreen), "a dialog never stops the panes"
+    await press(pilot, *"works", "enter")
+    await until(pilot, lambda: "the queue is stopped" in said(pilot))
+    control = engine.store.control()
+    assert (control.paused, control.actor, control.reason) == (True, getpass.getuser(), "works")
+    await until(pilot, lambda: not console.deeds.can_pause() and console.deeds.can_resume())
+
+
+async def test_what_is_stale_is_discarded_before_anything_goes_out(engine: Engine, pilot: Pilot[int]) -> None:
+    made = await waits(pilot, engine, 3)
+    await press(pilot, "u")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ResumeScreen) and pilot.app.focused is not None)
+    await until(pilot, lambda: "3 rows have waited" in text_of(pilot, "#backlog"))
+    await press(pilot, "0", "s")
+    await until(pilot, lambda: "3 are discarded" in text_of(pilot, "#backlog"))
+    await press(pilot, "enter", "2", "enter")
+    await until(pilot, lambda: "type 3" in text_of(pilot, "#error"))
+    assert engine.store.control().paused
+    await press(pilot, "backspace", "3", "enter")
+    await until(pilot, lambda: "3 stale rows were discarded" in said(pilot))
+    assert [status_of(engine, man_id) for man_id in made] == [Status.DEAD] * 3
+    assert not engine.store.control().paused
+    events = [(entry.event, entry.actor) for entry in engine.store.timeline(made[0]).journal]
+    assert ("discarded", getpass.getuser()) in events
+    assert not any(event == "sent" for event, _ in events)
+
+
+async def test_leaving_resume_leaves_the_queue_stopped(engine: Engine, pilot: Pilot[int]) -> None:
+    (man_id,) = await waits(pilot, engine, 1)
+    await press(pilot, "u")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ResumeScreen) and pilot.app.focused is not None)
+    await press(pilot, "escape")
+    await until(pilot, lambda: not isinstance(pilot.app.screen, ResumeScreen))
+    assert engine.store.control().paused
+    assert status_of(engine, man_id) is Status.NEW
+
+
+async def test_marked_rows_are_discarded_once_their_count_is_typed(engine: Engine, pilot: Pilot[int]) -> None:
+    made = await waits(pilot, engine, 3)
+    await press(pilot, "home", "space", "space", "d")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.focused is not None)
+    shown = text_of(pilot, "#rows")
+    assert "NEW → ✕ DEAD" in shown
+    assert str(made[2]) not in shown.split()
+    await press(pilot, "enter")
+    assert isinstance(pilot.app.screen, ConfirmScreen)
+    await press(pilot, "2", "enter")
+    await until(pilot, lambda: "2 of 2 rows discarded" in said(pilot))
+    assert [status_of(engine, man_id) for man_id in made] == [Status.DEAD, Status.DEAD, Status.NEW]
+    assert console_of(pilot).queue_pane.lines.marked == set()
+
+
+async def test_a_row_that_changed_meanwhile_is_refused_and_said_so(engine: Engine, pilot: Pilot[int]) -> None:
+    made = await waits(pilot, engine, 2)
+    await press(pilot, "home", "space", "space", "d")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.focused is not None)
+    engine.store.discard(made[0], actor="another")
+    await press(pilot, "2", "enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ReportScreen))
+
+    def shown() -> str:
+        return "\n".join(str(one.render()) for one in pilot.app.screen.query(Static))
+
+    await until(pilot, lambda: f"action {made[0]} is DEAD by now, it was NEW" in shown())
+    assert "1 of 2 rows discarded, 1 refused" in shown()
+    await press(pilot, "escape")
+    await until(pilot, lambda: not isinstance(pilot.app.screen, ReportScreen))
+
+
+async def test_a_retry_inserts_a_copy_and_follows_it(engine: Engine, pilot: Pilot[int]) -> None:
+    console = console_of(pilot)
+    man_id = await engine.insert(call("PJSIP/busy", exten="610"), actor="test")
+    records = console.queue_pane.lines.window.records
+    await until(pilot, lambda: man_id in records and records[man_id].status is Status.DEAD)
+    await press(pilot, "t")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.focused is not None)
+    assert "a NEW copy" in text_of(pilot, "#rows")
+    await press(pilot, "enter")
+    await until(pilot, lambda: f"row {man_id + 1} " in strip_of(pilot) and "busy" in strip_of(pilot))
+    assert "its copy is row" in said(pilot)
+
+
+async def test_what_may_call_twice_needs_a_tick(engine: Engine, pilot: Pilot[int]) -> None:
+    man_id = await engine.insert(call("PJSIP/busy", exten="610"), actor="test")
+    records = console_of(pilot).queue_pane.lines.window.records
+    await until(pilot, lambda: man_id in records and records[man_id].status is Status.DEAD)
+    await console_of(pilot).feed.ask("retry", man_id=man_id)
+    for ticked, answer in ((False, "was retried before"), (True, "its copy is row")):
+        await press(pilot, "home", "t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.focused is not None)
+        pilot.app.screen.query_one("#twice", Checkbox).value = ticked
+        await press(pilot, "enter")
+        await until(pilot, lambda: answer in said(pilot))  # noqa: B023
+
+
+def test_an_unknown_outcome_is_left_alone_unless_it_is_ticked() -> None:
+    sent = RowRecord(RowView(Row(7, "Originate", "", (), Status.SENT)), 0.0)
+    new = RowRecord(RowView(Row(8, "Originate", "", (), Status.NEW)), 0.0)
+    assert (is_doubtful("retry", sent), is_doubtful("retry", new), is_doubtful("discard", sent)) == (True, False, False)
+
+
+async def test_a_caller_id_of_markup_is_only_text(engine: Engine, pilot: Pilot[int]) -> None:
+    engine.store.pause(actor="test")
+    man_id = engine.store.insert(raw("Ping", [], callerid="[red]\x1b[31m"), actor="test")
+    console = console_of(pilot)
+    await until(pilot, lambda: man_id in console.queue_pane.lines.window.records)
+    await press(pilot, "d")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.focused is not None)
+    assert "[red]\\x1b[31m" in text_of(pilot, "#rows")
+
+
+async def test_a_read_only_console_has_no_deeds(engine: Engine) -> None:
+    settings = Settings(control=ControlSettings(folder=engine.settings.control.folder))
+    console = Console(settings, read_only=True)
+    async with console.run_test() as pilot:
+        await until(pilot, lambda: bool(console.feed.status))
+        for key in ("i", "p", "u", "t", "d"):
+            await press(pilot, key)
+            assert len(console.screen_stack) == 1
+        await console.feed.close()
+
+
+async def test_an_engine_that_is_gone_is_said_to_be_and_attached_to_when_it_is_back() -> None:
+    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
+        settings = Settings(control=ControlSettings(folder=folder))
+        console = Console(settings)
+        async with running(Settings(), Path(folder)) as engine:
+            pilots = console.run_test(size=(160, 48), notifications=True)
+            pilot = await pilots.__aenter__()
+            await until(pilot, lambda: bool(console.feed.status))
+            man_id = await engine.insert(raw("Ping", []), actor="test")
+            await until(pilot, lambda: man_id in console.queue_pane.lines.window.records)
+        await until(pilot, lambda: not console.feed.connected)
+        await until(pilot, lambda: "press a" in str(console.status_bar.render()))
+        assert man_id in console.queue_pane.lines.window.records, "what was known stays readable"
+        assert not console.deeds.can_inject()
+        async with running(Settings(), Path(folder)):
+            await press(pilot, "a")
+            await until(pilot, lambda: console.feed.connected)
+            assert "attached to the engine" in said(pilot)
+            await pilots.__aexit__(None, None, None)
+            await console.feed.close()
+
+
+async def test_leaving_an_engine_that_a_console_started_asks_and_can_stop_it(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
+        async with running(Settings(), Path(folder), may_stop=True) as engine:
+            console = Console(Settings(control=ControlSettings(folder=folder)))
+            async with console.run_test(size=(80, 24)) as pilot:
+                await until(pilot, lambda: bool(console.feed.status))
+                await press(pilot, "q")
+                await until(pilot, lambda: isinstance(pilot.app.screen, QuitScreen))
+                await press(pilot, "escape")
+                await until(pilot, lambda: not isinstance(pilot.app.screen, QuitScreen))
+                assert not engine.stopping.is_set()
+                await press(pilot, "q")
+                await until(pilot, lambda: isinstance(pilot.app.screen, QuitScreen))
+                await press(pilot, "s")
+                await until(pilot, lambda: engine.stopping.is_set())
+                await until(pilot, lambda: console._exit)
+            assert console.return_value == 0
+
+
+async def test_a_console_that_is_only_attached_just_leaves(engine: Engine, pilot: Pilot[int]) -> None:
+    await press(pilot, "q")
+    await until(pilot, lambda: pilot.app._exit)
+    assert not engine.stopping.is_set()
