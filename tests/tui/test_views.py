@@ -22,7 +22,7 @@ from acqs_tui.palette import Palette
 from acqs_tui.screens.help import HelpScreen
 from acqs_tui.screens.servers import ServersScreen, cells
 from tests.hosted import running
-from tests.tui.test_console import console_of, until
+from tests.tui.driving import console_of, until
 
 KEYMAP = {"pause": "ctrl+s", "inject": "p,f2"}
 
