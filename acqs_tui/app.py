@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -84,7 +85,7 @@ class Console(App[int]):
             yield self.events_pane
         yield Input(placeholder="filter: text  /regex/  field:value  age:>60  !not    Esc shows all", id="filter")
         yield self.strip
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Draw at once; the engine is looked for meanwhile."""
@@ -95,6 +96,10 @@ class Console(App[int]):
         self.set_interval(1 / rate, self.frame)
         self.queue_pane.lines.focus()
         self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A narrow footer has room for the commands alone; help tells of the palette."""
+        self.screen_stack[0].query_one(Footer).show_command_palette = event.size.width >= 100
 
     async def go_to(self, server_ip: str) -> None:
         """Show the engine that serves another server_ip here."""
@@ -175,7 +180,9 @@ class Console(App[int]):
         if command.changes and self.read_only:
             return False
         can = self._of(f"can_{command.id}")
-        return True if can is None or can() else None
+        if can is None or can():
+            return True
+        return False if command.id in ("pause", "resume") else None  # one of the two is always there
 
     async def action_do(self, command: str) -> None:
         """Carry out a command of the table."""
@@ -269,15 +276,3 @@ class Console(App[int]):
     def do_tab_previous(self) -> None:
         """The previous status."""
         self.queue_pane.step_tab(-1)
-
-    def do_pane_queue(self) -> None:
-        """To the queue."""
-        self.queue_pane.lines.focus()
-
-    def do_pane_sessions(self) -> None:
-        """To the child sessions."""
-        self.sessions_pane.lines.focus()
-
-    def do_pane_events(self) -> None:
-        """To the events."""
-        self.events_pane.lines.focus()

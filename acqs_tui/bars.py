@@ -213,7 +213,7 @@ def flow_parts(status: dict[str, Any], actions: Rate, events: Rate, took: Quanti
     return [
         _rate(actions, "actions/s", "success"),
         _rate(events, "events/s", "primary"),
-        Part(2, ([("claim→sent ", DIM), *latency], latency)),
+        Part(4, ([("claim→sent ", DIM), *latency], latency)),
         Part(1, ([(loaded, DIM)], [])),
     ]
 

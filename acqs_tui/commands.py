@@ -128,9 +128,16 @@ COMMANDS = (
     Command(
         "tab_previous", "left_square_bracket", "Previous tab", "The queue pane's previous status.", "Move", footer=False
     ),
-    Command("pane_queue", "1", "Queue", "Go to the queue.", "Move", footer=False),
-    Command("pane_sessions", "2", "Sessions", "Go to the child sessions.", "Move", footer=False),
-    Command("pane_events", "3", "Events", "Go to the AMI events.", "Move", footer=False),
+    Command("pane_queue", "1", "Queue", "Go to the queue; again: give it the room.", "Move", footer=False),
+    Command(
+        "pane_sessions",
+        "2",
+        "Sessions",
+        "Go to the child sessions; again: give them all the room.",
+        "Move",
+        footer=False,
+    ),
+    Command("pane_events", "3", "Events", "Go to the AMI events; again: give them the room.", "Move", footer=False),
     Command(
         "attach", "a", "Attach", "Look for an engine again, or take over by starting one.", "Console", footer=False
     ),

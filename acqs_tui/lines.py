@@ -120,6 +120,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self.came = 0
         """Records that came since the view was pinned."""
         self.sorted_by = ""
+        self.empty: Callable[[], str] = str
+        """What is said where nothing is to be shown."""
         self._key: tuple[object, ...] | None = None
         self._pending: dict[int, S] = {}
         self._frozen = False
@@ -278,6 +280,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         if y == 0:
             return self._header(width)
         line = y - 1 + round(self.scroll_y)
+        if y == 1 and not len(self.window):
+            return Strip([Segment(_fit(f" {self.empty()}", width), self.rich_style + self._style("dim", False))])
         if line >= len(self.window):
             return Strip.blank(width, self.rich_style)
         return self._drawn(self.window[line], width)

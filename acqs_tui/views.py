@@ -13,7 +13,7 @@ from acqs_tui.screens.help import HelpScreen
 from acqs_tui.screens.servers import ServersScreen
 
 if TYPE_CHECKING:
-    from acqs_tui.app import Console
+    from acqs_tui.app import Console, Pane
 
 
 class Views:
@@ -26,6 +26,33 @@ class Views:
         """A command's keys, after the user's keymap, as they are printed on a keyboard."""
         chosen = keys(self._console.settings.console.keymap)[command.id]
         return " ".join(self._console.get_key_display(Binding(key, "")) for key in chosen)
+
+    # In a narrow or low terminal one of the two lower panes is shown; each can have all the room for itself.
+
+    def do_pane_queue(self) -> None:
+        """To the queue, or all the room to it."""
+        self._show(self._console.queue_pane)
+
+    def do_pane_sessions(self) -> None:
+        """To the child sessions, or all the room to them."""
+        self._show(self._console.sessions_pane)
+
+    def do_pane_events(self) -> None:
+        """To the events, or all the room to them."""
+        self._show(self._console.events_pane)
+
+    def _show(self, pane: Pane) -> None:
+        console = self._console
+        screen = console.screen_stack[0]
+        again = console.pane is pane and screen.focused is pane.lines
+        alone = again and not screen.has_class("-alone")
+        screen.set_class(alone, "-alone")
+        for one in console.panes:
+            screen.set_class(one is pane, f"-at-{one.id}")
+        if pane is not console.queue_pane:
+            screen.set_class(pane is console.sessions_pane, "-sessions-below")
+        if not again:
+            console.call_after_refresh(pane.lines.focus)
 
     def do_help(self) -> None:
         """What can be done here."""

@@ -51,6 +51,7 @@ class EventsPane(Vertical):
     def __init__(self) -> None:
         super().__init__(id="events")
         self.lines = Lines(Window[EventRecord](KEPT), FOLDED, id="stream")
+        self.lines.empty = lambda: "no event passes, Esc shows all" if self.filter else "no events of calls yet"
         self.filter = parse("")
         self.is_whole = False
         self.missed = 0

@@ -61,7 +61,7 @@ def columns(clock: Callable[[], float]) -> list[Column[RowRecord]]:
         Column("age", 4, _age(clock), right=True),
         Column("status", 9, _status),
         Column("outcome", 13, _outcome, least=60),
-        Column("action", 10, _plain("action", "name")),
+        Column("action", 10, _plain("action", "name"), least=80),
         Column("caller id", 20, _plain("callerid"), least=70),
         Column("channel", 0, _plain("channel"), least=40),
         Column("uniqueid", 22, _plain("uniqueid", "dim"), least=120),
@@ -79,6 +79,7 @@ class QueuePane(Vertical):
         super().__init__(id="queue")
         self.lines = Lines(Window[RowRecord](window), columns(clock), can_mark=True, id="rows")
         self.lines.sorted_by = "id"
+        self.lines.empty = self._empty
         self.filter = parse("")
         self._tab = "All"
 
@@ -90,6 +91,13 @@ class QueuePane(Vertical):
     def on_mount(self) -> None:
         """Keys go to the rows, not to the tabs."""
         self.query_one(Tabs).can_focus = False
+
+    def _empty(self) -> str:
+        """What is said where no rows are."""
+        held = len(self.lines.window.records)
+        if not held:
+            return "no rows yet: they come here as they are inserted, i injects a test action"
+        return f"none of {held:,} rows {'passes the filter, Esc shows all' if self.filter else f'is {self._tab}'}"
 
     def put(self, rows: Iterable[RowRecord]) -> None:
         """Rows that are new or have changed."""

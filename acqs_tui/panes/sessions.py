@@ -72,6 +72,7 @@ class SessionsPane(Vertical):
     def __init__(self) -> None:
         super().__init__(id="sessions")
         self.lines = Lines(Window[SessionRecord](2000), COLUMNS, id="children")
+        self.lines.empty = lambda: "no child session passes" if self.filter else "no action is being sent"
         self.filter = parse("")
         self._told: dict[str, Any] = {}
 

@@ -27,6 +27,7 @@ LISTS = (
     ("End G", "To the newest, and stay there."),
     ("Enter", "All that is known of it."),
     ("Tab", "To the next pane."),
+    ("^p", "The command palette."),
     ("Esc", "Show all again, without the filter."),
 )
 

@@ -131,3 +131,59 @@ def test_every_command_is_done_by_somebody() -> None:
     console = Console(Settings())
     missing = [name for name in BY_ID if console._of(f"do_{name}") is None]
     assert missing in ([], ["detail", "copy", "export"])
+
+
+def shown(console: Console) -> set[str]:
+    """The panes that have room on the screen."""
+    return {str(pane.id) for pane in console.panes if pane.region.area}
+
+
+async def test_a_low_terminal_shows_the_queue_and_one_of_the_others(engine: Engine) -> None:
+    console = Console(Settings(control=ControlSettings(folder=engine.settings.control.folder)))
+    async with console.run_test(size=(80, 24)) as pilot:
+        assert shown(console) == {"queue", "events"}
+        await pilot.press("2")
+        await until(pilot, lambda: console.pane is console.sessions_pane)
+        assert shown(console) == {"queue", "sessions"}
+        await pilot.press("2")
+        await until(pilot, lambda: shown(console) == {"sessions"})
+        await pilot.press("3")
+        await until(pilot, lambda: shown(console) == {"queue", "events"})
+        await pilot.press("1", "1")
+        await until(pilot, lambda: shown(console) == {"queue"})
+        await pilot.resize_terminal(160, 48)
+        await pilot.press("1")
+        await until(pilot, lambda: shown(console) == {"queue", "sessions", "events"})
+        await console.feed.close()
+
+
+async def test_empty_panes_say_what_they_would_show(pilot: Pilot[int]) -> None:
+    def says() -> str:
+        return console_of(pilot).queue_pane.lines.render_line(1).text.strip()
+
+    assert says() == "no rows yet: they come here as they are inserted, i injects a test action"
+    await console_of(pilot).feed.ask("insert", action="Ping")
+    await until(pilot, lambda: len(console_of(pilot).queue_pane.lines.window) == 1)
+    await pilot.press("slash", *"nobody")
+    assert says() == "none of 1 rows passes the filter, Esc shows all"
+    await pilot.press("escape", "left_square_bracket")
+    await until(pilot, lambda: says() == "none of 1 rows is Unknown")
+
+
+async def test_pause_and_resume_take_each_others_place(engine: Engine, pilot: Pilot[int]) -> None:
+    console = console_of(pilot)
+    assert (console.check_action("do", ("pause",)), console.check_action("do", ("resume",))) == (True, False)
+    engine.store.pause(actor="ann")
+    await until(pilot, lambda: console.check_action("do", ("resume",)) is True)
+    assert console.check_action("do", ("pause",)) is False
+
+
+async def test_a_read_only_console_has_no_deeds_and_all_looks(engine: Engine) -> None:
+    chosen = Settings(control=ControlSettings(folder=engine.settings.control.folder))
+    console = Console(chosen, read_only=True)
+    async with console.run_test() as pilot:
+        await until(pilot, lambda: bool(console.feed.status))
+        has = {command.id: console.check_action("do", (command.id,)) for command in COMMANDS}
+        assert not any(has[command.id] for command in COMMANDS if command.changes)
+        assert all(has[name] for name in ("filter", "sort", "freeze", "servers", "help", "quit", "pane_events"))
+        await console.feed.close()
