@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -31,18 +33,19 @@ def commands(of: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
 ALL = dict(commands(typer.main.get_command(app.app)))
 
 
-@pytest.fixture(params=list(ALL), ids=" ".join)
+@pytest.fixture(scope="module", params=list(ALL), ids=" ".join)
 def words(request: pytest.FixtureRequest) -> tuple[str, ...]:
     words: tuple[str, ...] = request.param
     return words
 
 
-@pytest.fixture
-def page(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+@pytest.fixture(scope="module")
+def page(words: tuple[str, ...]) -> str:
     """What a person at a terminal of 80 columns reads."""
-    monkeypatch.setenv("COLUMNS", "80")
-    assert app.run([*words, "--help"]) == 0
-    return capsys.readouterr().out
+    with pytest.MonkeyPatch.context() as terminal, contextlib.redirect_stdout(io.StringIO()) as out:
+        terminal.setenv("COLUMNS", "80")
+        assert app.run([*words, "--help"]) == 0
+    return out.getvalue()
 
 
 def test_every_command_has_a_manual_that_fits_a_terminal(words: tuple[str, ...], page: str) -> None:
