@@ -166,9 +166,20 @@ class Deliveries:
                 await self._converse(child)
             finally:
                 self._places.give()
+        except Exception as error:
+            log.exception("row %d: its delivery failed", row.man_id)
+            self._broke_off(child, error)
         finally:
             self._turns.give(row)
             del self.children[row.man_id]
+
+    def _broke_off(self, child: Child, error: Exception) -> None:
+        """For a reason that nobody foresaw: what was certainly not written goes back, but not at once."""
+        why = f"the delivery of row {child.row.man_id} failed: {type(error).__name__}; look at the log"
+        self._failed(child, why)
+        if child.state in (State.WAITING, State.CONNECTING, State.MARKING):
+            self._keep_unwritten(child)
+            self._gate.shut(AmiError(why))
 
     async def _still_wanted(self, child: Child) -> bool:
         """A Hangup or Redirect that waited for its turn: its call may have died of what it waited for."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
+import subprocess
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,7 @@ from acqs_core.queue.database import Database
 from acqs_core.settings import Settings
 from acqs_core.simulator import Fault, Simulator
 from tests.unit.test_sender import outcome_of, running, until
+from tests.unit.test_sender_refusals import trouble
 
 FAULTS = (signal.SIGKILL, signal.SIGSTOP)
 
@@ -100,3 +105,54 @@ async def test_lost_after_its_write_the_outcome_is_unknown_and_others_go_on(
         lost = await until(engine, man_id, lambda timeline: outcome_of(timeline) is not None)
     assert (lost.row.status, lost.row.response, outcome_of(lost)) == (Status.SENT, "N", Outcome.UNKNOWN)
     assert len([action for action in simulator.actions if action.name == "Ping"]) == 2
+
+
+@pytest.mark.parametrize("call", ["socketpair", "Popen"])
+async def test_a_machine_that_has_no_process_or_socket_left_loses_no_row_and_ends_no_engine(
+    simulator: Simulator, chosen: Settings, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = socket if call == "socketpair" else subprocess
+    real, refused = getattr(module, call), list[str]()
+
+    def exhausted(*given: Any, **named: Any) -> Any:
+        refused.append(call)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, call, exhausted)
+        engine = Engine(chosen, listen=False)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(engine.run())
+            await trouble(engine, "LimitNOFILE")
+            assert refused
+            patch.setattr(module, call, real)
+            await engine.ready.wait()
+            if call == "socketpair":
+                patch.setattr(module, call, exhausted)
+                man_id = await engine.insert(PING)
+                await trouble(engine, "LimitNOFILE")
+                patch.setattr(module, call, real)
+            else:
+                man_id = await engine.insert(PING)
+            await until(engine, man_id, lambda timeline: timeline.row.response == "Y")
+            engine.stop()
+    assert len([action for action in simulator.actions if action.name == "Ping"]) == 1
+
+
+async def test_a_row_whose_delivery_fails_for_no_known_reason_goes_back_and_is_sent(
+    simulator: Simulator, chosen: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(chosen, listen=False) as engine:
+        marked, failures = engine.store.mark_sent, [MemoryError()]
+
+        def mark_sent(man_id: int, token: int) -> bool:
+            done = marked(man_id, token)
+            if failures:
+                raise failures.pop()
+            return done
+
+        monkeypatch.setattr(engine.store, "mark_sent", mark_sent)
+        man_id = await engine.insert(PING)
+        await until(engine, man_id, lambda timeline: timeline.row.response == "Y")
+    assert not failures
+    assert len([action for action in simulator.actions if action.name == "Ping"]) == 1

@@ -70,23 +70,22 @@ class ForkServer:
             return False
         reply = {"id": json.loads(request)["id"]}
         try:
-            pid = self._fork(handles[0])
+            pid, handle = self._fork(handles[0])
         except OSError as error:
             self._control.send(json.dumps(reply | {"error": str(error)}).encode())
         else:
-            # Not reaped before this: the pid is certainly still its own.
-            handle = os.pidfd_open(pid)
             socket.send_fds(self._control, [json.dumps(reply | {"pid": pid}).encode()], [handle])
             os.close(handle)
         finally:
             os.close(handles[0])
         return True
 
-    def _fork(self, handle: int) -> int:
+    def _fork(self, handle: int) -> tuple[int, int]:
         parent = os.getpid()
         pid = os.fork()
         if pid:
-            return pid
+            # Not reaped before this: the pid is certainly still its own. One without a handle ends with its socket.
+            return pid, os.pidfd_open(pid)
         try:
             self._tie(parent, b"acqs-child")
             signal.set_wakeup_fd(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import itertools
 import json
 import os
@@ -87,10 +88,14 @@ class ForkServer:
     async def start(cls, *trust: str) -> ForkServer:
         """Start one, with the Endpoint's `trust`; raises ForkServerLost. It is no part of our terminal's session: a key
         there ends us, not it."""
-        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control, theirs = _socketpair(socket.SOCK_SEQPACKET)
         control.setblocking(False)
-        with theirs:
-            server = cls(_spawn(theirs.fileno(), trust), control)
+        try:
+            with theirs:
+                server = cls(_spawn(theirs.fileno(), trust), control)
+        except OSError as error:
+            control.close()
+            raise _none_left(error.strerror) from None
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 version = await server._hello
@@ -113,7 +118,7 @@ class ForkServer:
         async with self._turns:
             if not self.usable:
                 raise ForkServerLost(f"the fork server (pid {self.pid}) is no more")
-            ours, theirs = socket.socketpair()
+            ours, theirs = _socketpair(socket.SOCK_STREAM)
             number = next(self._numbers)
             reply = self._waiting[number] = self._loop.create_future()
             try:
@@ -190,7 +195,9 @@ class ForkServer:
             for handle in handles:
                 os.close(handle)
         elif "error" in reply:
-            waiting.set_exception(ForkServerLost(f"no process can be forked: {reply['error']}"))
+            waiting.set_exception(_none_left(reply["error"]))
+        elif not handles:  # the kernel had no file descriptor left for it; its child ends with its socket
+            waiting.set_exception(_none_left(os.strerror(errno.EMFILE)))
         else:
             waiting.set_result((reply["pid"], handles[0]))
 
@@ -205,6 +212,21 @@ class ForkServer:
             if not one.done():
                 one.set_exception(ForkServerLost("the fork server ended; what it wrote on stderr says why"))
                 one.exception()  # nobody may wait for a hello any more
+
+
+def _socketpair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
+    try:
+        return socket.socketpair(socket.AF_UNIX, kind)
+    except OSError as error:
+        raise _none_left(error.strerror) from None
+
+
+def _none_left(why: str | None) -> ForkServerLost:
+    """The machine is at a limit: rows wait until it is not."""
+    return ForkServerLost(
+        f"no process for a session can be had: {why}; raise the limit (LimitNOFILE, TasksMax, memory) or lower "
+        "[sender] max_sessions"
+    )
 
 
 def _spawn(control: int, trust: Sequence[str]) -> subprocess.Popen[bytes]:
