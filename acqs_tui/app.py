@@ -23,6 +23,7 @@ from acqs_tui.connection import Connection
 from acqs_tui.deeds import Deeds
 from acqs_tui.feed import Feed
 from acqs_tui.lines import Lines
+from acqs_tui.looks import Looks
 from acqs_tui.palette import Palette
 from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
@@ -66,8 +67,7 @@ class Console(App[int]):
         self.status_bar, self.counters = StatusBar(wall, id="status"), Counters(clock, id="counters")
         self.strip = FollowStrip(id="strip")
         self.connection = Connection(self)
-        self.deeds = Deeds(self)
-        self.views = Views(self)
+        self.deeds, self.looks, self.views = Deeds(self), Looks(self), Views(self)
         self._could: list[bool] = []
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -127,6 +127,7 @@ class Console(App[int]):
         self.events_pane.put(news.events, news.missed)
         self.sessions_pane.put(feed.sessions)
         self.deeds.see(news.rows)
+        self.looks.see(news.rows)
         if (can := self.deeds.abilities()) != self._could:
             self._could = can
             self.refresh_bindings()
@@ -197,10 +198,14 @@ class Console(App[int]):
 
     def _of(self, name: str) -> Callable[[], Any] | None:
         """What the app does itself, or has somebody for."""
-        for home in (self, self.deeds, self.views):
+        for home in (self, self.deeds, self.looks, self.views):
             if (found := getattr(home, name, None)) is not None:
                 return cast(Callable[[], Any], found)
         return None
+
+    def on_lines_chosen(self, event: Lines.Chosen) -> None:
+        """Enter, or a double click: the detail."""
+        self.looks.open(event.lines, event.record_id)
 
     def do_filter(self) -> None:
         """Type a filter for the focused pane."""
