@@ -6,8 +6,6 @@ import csv
 import datetime as dt
 import json
 import re
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,32 +15,13 @@ from textual.widgets import Input, Static
 from acqs_core.action import NewAction, Row, Status, call
 from acqs_core.control.wire import RowView
 from acqs_core.engine import Engine
-from acqs_core.settings import ControlSettings, Settings
 from acqs_tui import export, ladder
-from acqs_tui.app import Console
 from acqs_tui.events import EventRecord
 from acqs_tui.related import belongs, ids_of, man_id_of
 from acqs_tui.rows import RowRecord
 from acqs_tui.screens.confirm import ConfirmScreen
 from acqs_tui.screens.detail import DetailScreen, EventScreen
-from tests.hosted import running
-from tests.tui.test_console import console_of, until
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
-        async with running(Settings(), Path(folder)) as one:
-            yield one
-
-
-@pytest.fixture
-async def pilot(engine: Engine) -> AsyncIterator[Pilot[int]]:
-    console = Console(Settings(control=ControlSettings(folder=engine.settings.control.folder)))
-    async with console.run_test(size=(160, 48), notifications=True) as one:
-        await until(one, lambda: bool(console.feed.status))
-        yield one
-        await console.feed.close()
+from tests.tui.driving import console_of, until
 
 
 def shown(pilot: Pilot[int], selector: str) -> str:
