@@ -64,17 +64,17 @@ class Manager:
         """Send these lines as one message; whether the manager took it. Never raises: a manager that is away is no
         reason to stop calls."""
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.setblocking(False)
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+                channel.setblocking(False)
                 channel.connect(address)
                 async with asyncio.timeout(TELL_WITHIN):
                     await asyncio.get_running_loop().sock_sendall(channel, "\n".join(lines).encode())
-            except (OSError, TimeoutError) as error:
-                if not self._away:
-                    log.warning("the service manager at %s does not listen: %s", self.address, error or "it is busy")
-                self._away = True
-                return False
+        except (OSError, TimeoutError) as error:
+            if not self._away:
+                log.warning("the service manager at %s is not told: %s", self.address, error or "it is busy")
+            self._away = True
+            return False
         self._away = False
         return True
 

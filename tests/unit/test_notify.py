@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,16 @@ async def test_a_manager_that_hears_late_is_told_all_the_same(tmp_path: Path, mo
 
 async def test_a_manager_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     assert not await Manager(f"{tmp_path}/nobody").tell("READY=1")
+
+
+async def test_a_machine_that_has_no_socket_left_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with ServiceManager.below(tmp_path) as manager:
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "socket", exhausted)
+            assert not await Manager(manager.address).tell("WATCHDOG=1")
 
 
 def test_the_manager_is_taken_out_of_the_environment_so_that_no_child_speaks_for_us() -> None:
