@@ -52,6 +52,15 @@ def is_doubtful(deed: str, row: RowRecord) -> bool:
     return (row.status is Status.SENT and not answered) or row.outcome == "unknown"
 
 
+class Tick(Checkbox):
+    """A tick that is told by a mark, not by its colour."""
+
+    def watch_value(self) -> None:
+        """Draw the mark or none."""
+        self.BUTTON_INNER = "✓" if self.value else " "
+        super().watch_value()
+
+
 class ConfirmScreen(Dialog[Bulk]):
     """Gives what to do."""
 
@@ -79,11 +88,7 @@ class ConfirmScreen(Dialog[Bulk]):
             with VerticalScroll(id="list"):
                 yield Static(id="rows")
             if self._deed == "retry":
-                yield Checkbox(
-                    Content("also what may have been carried out or was retried before: it may call twice"),
-                    id="twice",
-                    compact=True,
-                )
+                yield Tick("also what may have been carried out before: may call twice", id="twice", compact=True)
             with Horizontal(classes="row", id="typing"):
                 yield Label(id="asks")
                 yield Input(id="count", restrict=r"[0-9]*")

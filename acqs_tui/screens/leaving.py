@@ -39,15 +39,15 @@ class QuitScreen(Dialog[Choice]):
                 Content.assemble(
                     (f"{whose} started the engine of ", ""),
                     (self._server_ip, "bold"),
-                    (f" (process {self._pid}). What becomes of it?\n\n", ""),
+                    (f" (process {self._pid}).\nWhat becomes of it?\n\n", ""),
                     (" l ", "bold $accent"),
-                    ("leave it running: it goes on sending as a daemon, the next console attaches to it\n", ""),
+                    ("leave it running: a daemon to which the next console attaches\n", ""),
                     (" s ", "bold $accent"),
-                    ("stop sending: it waits for the answers to what it sent, then ends; rows stay NEW", ""),
+                    ("stop sending: it awaits the answers it is owed, then ends", ""),
                 ),
                 classes="says",
             )
-            yield Keys(("l", "leave it running"), ("s", "stop sending"), ("Esc", "stay here"))
+            yield Keys(("Enter", "leave it running"), ("Esc", "stay here"))
 
     def action_choose(self, choice: Choice) -> None:
         """This way."""
