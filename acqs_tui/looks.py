@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from acqs_core.control.wire import RowView
+from acqs_tui.commands import BY_ID
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.export import raw
 from acqs_tui.lines import Lines
@@ -30,6 +31,10 @@ class Looks:
     def read_only(self) -> bool:
         """Whether nothing may be changed."""
         return self._console.read_only
+
+    def key(self, command: str) -> str:
+        """The keys of a command as they are printed on a keyboard."""
+        return self._console.views.shown_key(BY_ID[command])
 
     async def ask(self, do: str, **given: Any) -> Any:
         """Ask the engine. Raises AcqsError."""
@@ -78,7 +83,7 @@ class Looks:
             self._row(int(record["man_id"]))
         elif isinstance(record, EventRecord):
             rows = reversed(self._console.queue_pane.lines.window.records.values())
-            self._console.push_screen(EventScreen(record, man_id_of(record, rows), self.copy), self._jump)
+            self._console.push_screen(EventScreen(record, man_id_of(record, rows), self), self._jump)
 
     def _row(self, man_id: int) -> None:
         self._console.push_screen(DetailScreen(self, man_id))

@@ -6,7 +6,6 @@ batches that may come after the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -66,13 +65,14 @@ class DetailScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The sentence, the rest, the keys."""
-        deeds = () if self._looks.read_only else (("t", "retry"), ("d", "discard"))
+        own = ("copy",) if self._looks.read_only else ("copy", "retry", "discard")
+        pairs = ((self._looks.key(name), name) for name in own)
         with Vertical(classes="box") as box:
             box.border_title = f"Row {self.man_id}"
             yield Static(Content("asking the engine…"), id="why")
             with VerticalScroll(id="body"):
                 yield Static(id="told")
-            yield Keys(("r", "raw"), ("y", "copy"), *deeds, ("↑↓", "scroll"), ("Esc", "close"))
+            yield Keys(("r", "raw"), *pairs, ("↑↓", "scroll"), ("Esc", "close"))
 
     def on_mount(self) -> None:
         """Ask now, and again."""
@@ -214,9 +214,9 @@ class EventScreen(Dialog[int]):
         Binding(BY_ID["copy"].key, "copy", "Copy", show=False, id="copy"),
     ]
 
-    def __init__(self, event: EventRecord, man_id: int | None, copy: Callable[[str, str], None]) -> None:
+    def __init__(self, event: EventRecord, man_id: int | None, looks: Looks) -> None:
         super().__init__()
-        self.event, self.man_id, self._copy = event, man_id, copy
+        self.event, self.man_id, self._looks = event, man_id, looks
 
     def compose(self) -> ComposeResult:
         """The event, its row, the keys."""
@@ -227,7 +227,7 @@ class EventScreen(Dialog[int]):
             yield Static(Content(row), classes="says")
             with VerticalScroll(id="body"):
                 yield Static(Content.assemble(*_section("", self.event.raw.replace("\r\n", "\n"))[1:]), id="told")
-            yield Keys(*keys, ("y", "copy"), ("Esc", "close"))
+            yield Keys(*keys, (self._looks.key("copy"), "copy"), ("Esc", "close"))
 
     def on_mount(self) -> None:
         """Keys scroll."""
@@ -240,4 +240,4 @@ class EventScreen(Dialog[int]):
 
     def action_copy(self) -> None:
         """Its text as it was read, to the clipboard."""
-        self._copy(self.event.raw, "the event")
+        self._looks.copy(self.event.raw, "the event")

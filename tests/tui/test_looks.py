@@ -21,7 +21,7 @@ from acqs_tui.related import belongs, ids_of, man_id_of
 from acqs_tui.rows import RowRecord
 from acqs_tui.screens.confirm import ConfirmScreen
 from acqs_tui.screens.detail import DetailScreen, EventScreen
-from tests.tui.driving import console_of, until
+from tests.tui.driving import console_of, press, until
 
 
 def shown(pilot: Pilot[int], selector: str) -> str:
@@ -42,7 +42,7 @@ async def test_enter_tells_a_row_from_the_producer_to_its_end_and_r_shows_it_raw
     engine: Engine, pilot: Pilot[int]
 ) -> None:
     man_id = await ended_call(pilot, engine, "LADDER")
-    await pilot.press("enter")
+    await press(pilot, "enter")
     screen = pilot.app.screen
     assert isinstance(screen, DetailScreen)
     await until(pilot, lambda: "dead" in shown(pilot, "#told") and "Hangup" in shown(pilot, "#told"))
@@ -51,11 +51,11 @@ async def test_enter_tells_a_row_from_the_producer_to_its_end_and_r_shows_it_raw
         assert part in told, part
     assert shown(pilot, "#why").startswith("It has ended: its call was answered")
     assert {event.name for event in screen.events} >= {"Newchannel", "Hangup", "OriginateResponse"}
-    await pilot.press("r")
+    await press(pilot, "r")
     assert re.search(r"Event: Hangup\n", shown(pilot, "#told"))
-    await pilot.press("y")
+    await press(pilot, "y")
     assert f"acqs-{man_id}-" in pilot.app.clipboard
-    await pilot.press("escape")
+    await press(pilot, "escape")
     assert not isinstance(pilot.app.screen, DetailScreen)
 
 
@@ -66,12 +66,12 @@ async def test_a_detail_stays_live_and_its_deeds_are_of_its_row(engine: Engine, 
     window = console.queue_pane.lines.window
     await until(pilot, lambda: man_id in window.records)
     console.queue_pane.lines.select(man_id)
-    await pilot.press("o")
+    await press(pilot, "o")
     await until(pilot, lambda: "paused by" in shown(pilot, "#why"))
     assert "([red]storm\\x1b[31m)" in shown(pilot, "#why"), "as text, not as markup or an escape"
-    await pilot.press("d")
+    await press(pilot, "d")
     await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-    await pilot.press("enter")
+    await press(pilot, "enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, DetailScreen))
     await until(pilot, lambda: "it was discarded by" in shown(pilot, "#why"))
 
@@ -82,13 +82,13 @@ async def test_an_event_is_shown_whole_and_leads_to_its_row(engine: Engine, pilo
     events = console.events_pane.lines
     hangup = next(event for event in events.window.visible() if event.name == "Hangup")
     console.queue_pane.lines.select(console.queue_pane.lines.window[0].id)
-    await pilot.press("3")
+    await press(pilot, "3")
     events.select(hangup.id)
-    await pilot.press("enter")
+    await press(pilot, "enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, EventScreen))
     assert f"row {man_id}" in shown(pilot, ".says")
     assert "Cause: 16" in shown(pilot, "#told")
-    await pilot.press("y", "enter")
+    await press(pilot, "y", "enter")
     assert pilot.app.clipboard.startswith("Event: Hangup\r\n")
     assert console.pane is console.queue_pane
     assert console.queue_pane.lines.selected == man_id
@@ -98,7 +98,7 @@ async def test_a_session_leads_to_the_detail_of_its_row(engine: Engine, pilot: P
     console = console_of(pilot)
     man_id = await engine.insert(call("Local/600@default", exten="610", callerid="CHILD"), actor="test")
     await until(pilot, lambda: len(console.sessions_pane.lines.window) > 0)
-    await pilot.press("2", "enter")
+    await press(pilot, "2", "enter")
     screen = pilot.app.screen
     assert isinstance(screen, DetailScreen)
     assert screen.man_id == man_id
@@ -113,18 +113,18 @@ async def test_an_export_writes_what_the_pane_shows_and_asks_before_it_overwrite
         await engine.insert(NewAction("Command", name, ("command: core show uptime",)), actor="test")
     window = console.queue_pane.lines.window
     await until(pilot, lambda: len(window) == 3)
-    await pilot.press("slash", *"TWO", "enter")
+    await press(pilot, "slash", *"TWO", "enter")
     await until(pilot, lambda: len(window) == 2)
     path = tmp_path / "there.csv"
     path.write_text("mine")
-    await pilot.press("e")
+    await press(pilot, "e")
     box = pilot.app.screen.query_one("#path", Input)
     assert re.fullmatch(r"~/acqs-rows-\d{8}-\d{6}\.csv", box.value)
     box.value = str(path)
-    await pilot.press("enter")
+    await press(pilot, "enter")
     await until(pilot, lambda: "there already" in shown(pilot, "#error"))
     assert path.read_text() == "mine"
-    await pilot.press("enter")
+    await press(pilot, "enter")
     await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["callerid"] for row in rows] == ["TWO", "TWO"]
