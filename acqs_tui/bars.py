@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from acqs_core.action import Status
 from acqs_tui.events import printable
+from acqs_tui.feed import LOOKING
 from acqs_tui.fitting import Part, Span, Spans, fit
 from acqs_tui.panes.queue import STUCK, ages
 from acqs_tui.rates import Growth, Quantiles, Rate, sparkline
@@ -50,7 +51,7 @@ class StatusBar(Static):
         parts = status_parts(status, greeting, server_ip, problem, how, frozen, now)
         line = fit(parts, self.size.width - 1)
         if says:
-            bad = problem or not status.get("ready")
+            bad = problem != LOOKING and (problem or not status.get("ready"))
             line.append((f"\n ▲ {says}", "bold $error" if bad else "bold $warning"))
         if (line, self.size.width) != self._shown:
             self._shown = (line, self.size.width)
@@ -68,7 +69,7 @@ def status_parts(
     now: float,
 ) -> list[Part]:
     """What the status line tells at `now` (time of day, seconds). `problem`: why there is no engine."""
-    state = "NO ENGINE" if problem else str(status.get("state", "STARTING"))
+    state = "NO ENGINE" if problem and problem != LOOKING else str(status.get("state", "STARTING"))
     glyph, colour = STATES.get(state, ("·", "accent"))
     profile = str(greeting.get("profile", ""))
     attached = how.removesuffix(" READ-ONLY")

@@ -23,6 +23,9 @@ from acqs_core.settings import Settings
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.rows import RowRecord, unpack
 
+LOOKING = "looking for an engine"
+"""What a console says before it has found or started one."""
+
 FEEDS = ("status", "sessions", "rows", "events")
 
 PAGE = 500
@@ -69,7 +72,7 @@ class Feed:
         self.status: dict[str, Any] = {}
         self.sessions: dict[str, Any] = {"living": [], "failed": []}
         self.greeting: dict[str, Any] = {}
-        self.problem = "looking for an engine"
+        self.problem = LOOKING
         """Why nothing is shown, in words; empty while an engine is connected."""
         self.loaded, self.loading = 0, False
         """Rows of the window that were read so far, and whether more are being read."""
