@@ -38,6 +38,12 @@ REQUEST = 1 << 20
 AT_ONCE = 4
 """Requests of one console that are worked on side by side; more wait in its socket."""
 
+HELLO = 5.0
+"""Seconds in which a console must say who it is."""
+
+MOST = 32
+"""Consoles and commands that are served at a time; the next one is sent away."""
+
 GROUP = "acqs"
 """Members may connect (design §7)."""
 
@@ -101,7 +107,8 @@ class ControlServer:
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Task[None]:
         visitor = Visitor(reader, writer, self._desk, self._feeds)
-        task = asyncio.create_task(visitor.serve(self._greeting()), name=f"console of {visitor.actor}")
+        serving = visitor.serve(self._greeting(), crowded=len(self._visitors) >= MOST)
+        task = asyncio.create_task(serving, name=f"console of {visitor.actor}")
         self._visitors[task] = visitor
         task.add_done_callback(lambda done: self._visitors.pop(done, None))
         return task
@@ -119,9 +126,11 @@ class Visitor:
         self.following: dict[str, int] = {}
         """Feeds, and how much of each was shown."""
 
-    async def serve(self, greeting: Message) -> None:
+    async def serve(self, greeting: Message, *, crowded: bool = False) -> None:
         """Greet, then answer until the console leaves."""
         try:
+            if crowded:
+                raise ControlError(f"{MOST} consoles are attached to this engine; close one of them")
             self._say({"acqs": VERSION, **greeting})
             await self._answer_all()
         except ControlError as error:
@@ -135,7 +144,11 @@ class Visitor:
             self._writer.close()
 
     async def _answer_all(self) -> None:
-        hello = await self._read()
+        try:
+            async with asyncio.timeout(HELLO):
+                hello = await self._read()
+        except TimeoutError:
+            raise ControlError(f"no hello within {HELLO:g} s") from None
         if hello is None:
             return
         if hello.get("acqs") != VERSION:
@@ -164,6 +177,10 @@ class Visitor:
             answer = {"is": await self._do(request)}
         except AcqsError as error:
             answer = refusal(error)
+        except Exception:
+            # Whatever a console may ask, it is answered, and the engine goes on.
+            log.exception("the request %r of %s failed", request.get("do"), self.actor)
+            answer = refusal(ControlError("the engine failed at this; its log says why"))
         with contextlib.suppress(ConnectionError):
             self._say({"id": request.get("id"), **answer})
             await self._writer.drain()

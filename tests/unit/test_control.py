@@ -196,6 +196,27 @@ async def test_a_console_that_speaks_otherwise_is_sent_away_and_the_next_is_serv
         assert (await console.ask("counts"))["NEW"] == 0
 
 
+async def test_who_says_nothing_is_sent_away_and_a_crowd_is_let_in_no_further(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_core.control.server.HELLO", 0.2)
+    monkeypatch.setattr("acqs_core.control.server.MOST", 1)
+    path = places.own(folder, "127.0.0.1")
+    reader, writer = await asyncio.open_unix_connection(path)
+    with pytest.raises(ControlError, match="1 consoles are attached"):
+        await Client.connect(path)
+    assert "no hello within 0.2 s" in (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    async with await Client.connect(path) as console:
+        assert (await console.ask("counts"))["NEW"] == 0
+
+
+async def test_what_the_engine_fails_at_is_answered_all_the_same(console: Client) -> None:
+    with pytest.raises(ControlError, match="its log says why"):
+        await console.ask("rows", man_ids=[10**30])
+    assert (await console.ask("counts"))["NEW"] == 0
+
+
 async def test_a_console_that_takes_nothing_is_told_later_what_it_missed(engine: Engine, folder: Path) -> None:
     reader, writer = await asyncio.open_unix_connection(places.own(folder, "127.0.0.1"), limit=16 << 20)
     await reader.readline()
