@@ -77,7 +77,7 @@ def test_a_resume_that_is_interrupted_leaves_the_queue_paused_and_says_so(
     resuming.send_signal(signal.SIGINT)
     said += read_until(seen, None)
     os.close(seen)
-    assert resuming.wait(30) == 130
+    assert resuming.wait(30) == 130, said
     assert "sending for 10.1.1.1 stays paused" in said
     assert queue.control().paused
     *_, left = queue.waiting()
