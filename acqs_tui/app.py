@@ -152,6 +152,8 @@ class Console(App[int]):
         )
 
     def _how(self) -> str:
+        if not self.feed.connected:
+            return ""
         if self.demo:
             return "DEMO"
         return ("EMBEDDED" if self.feed.embedded else "ATTACHED") + (" READ-ONLY" if self.read_only else "")

@@ -42,6 +42,8 @@ class Deeds:
         self._followed: Followed | None = None
         self._until = 0.0
         self._bulk: asyncio.Task[None] | None = None
+        self._is_cut = False
+        """The bulk deed shall end with the row it is at."""
         self._progress: Content | None = None
 
     @property
@@ -163,13 +165,14 @@ class Deeds:
 
     def _begin(self, bulk: Bulk | None) -> None:
         if bulk is not None and self._bulk is None:
+            self._is_cut = False
             self._bulk = asyncio.create_task(self._do_all(bulk), name=bulk.deed)
 
     def cancel(self) -> bool:
         """Stop a bulk deed between two rows; whether there was one."""
         if self._bulk is None:
             return False
-        self._bulk.cancel()
+        self._is_cut = True
         return True
 
     async def _do_all(self, bulk: Bulk) -> None:
@@ -179,6 +182,9 @@ class Deeds:
         cut = ""
         try:
             for row in bulk.rows:
+                if self._is_cut:
+                    cut = "; stopped, the rest was not touched"
+                    break
                 self._tell_progress(bulk, len(done) + len(refused))
                 try:
                     done.append(await self._do_one(bulk, row))
@@ -189,8 +195,6 @@ class Deeds:
                 except AcqsError as error:
                     refused.append((row.id, str(error)))
                 self._console.queue_pane.lines.marked.discard(row.id)
-        except asyncio.CancelledError:
-            cut = "; stopped, the rest was not touched"
         finally:
             self._bulk, self._progress = None, None
         self._report(bulk, done, refused, cut)

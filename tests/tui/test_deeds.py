@@ -158,6 +158,21 @@ async def test_marked_rows_are_discarded_once_their_count_is_typed(engine: Engin
     assert console_of(pilot).queue_pane.lines.marked == set()
 
 
+async def test_a_bulk_deed_can_be_stopped_between_two_rows(engine: Engine, pilot: Pilot[int]) -> None:
+    made = await waits(pilot, engine, 40)
+    lines = console_of(pilot).queue_pane.lines
+    lines.marked |= set(made)
+    await press(pilot, "d")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await press(pilot, "4", "0", "enter")
+    await until(pilot, lambda: "of 40" in strip_of(pilot) and len(pilot.app.screen_stack) == 1)
+    await press(pilot, "escape")
+    await until(pilot, lambda: "stopped, the rest was not touched" in said(pilot))
+    ended = [man_id for man_id in made if status_of(engine, man_id) is Status.DEAD]
+    assert ended == made[: len(ended)]
+    assert len(ended) < 40
+
+
 async def test_a_row_that_changed_meanwhile_is_refused_and_said_so(engine: Engine, pilot: Pilot[int]) -> None:
     made = await waits(pilot, engine, 2)
     await press(pilot, "home", "space", "space", "d")

@@ -129,6 +129,33 @@ async def test_what_the_table_refuses_is_refused_with_the_same_error(console: Cl
     assert (view.row.status, view.outcome) == (Status.DEAD, Outcome.DISCARDED)
 
 
+async def test_what_is_stale_is_counted_and_discarded_only_while_the_queue_is_paused(console: Client) -> None:
+    with pytest.raises(Refused, match="pause first"):
+        await console.ask("discard_stale", older_than=0)
+    await console.ask("pause")
+    made = [await console.ask("insert", action="Ping") for _ in range(3)]
+    waiting = await console.ask("waiting", over=3600)
+    assert (waiting["total"], waiting["stale"], waiting["whole"], waiting["by_age"]["under 1 min"]) == (3, 0, True, 3)
+    assert await console.ask("discard_stale", older_than=3600) == {"discarded": 0, "more": False}
+    async with asyncio.timeout(10):
+        while (await console.ask("waiting", over=1.5))["stale"] < 3:  # noqa: ASYNC110 - it is time that passes
+            await asyncio.sleep(0.1)
+    assert await console.ask("discard_stale", older_than=1) == {"discarded": 3, "more": False}
+    for man_id in made:
+        last = (await console.ask("timeline", man_id=man_id))["journal"][-1]
+        assert (last["event"], last["actor"]) == ("discarded", getpass.getuser())
+
+
+async def test_a_retry_of_what_is_another_by_now_is_refused(console: Client) -> None:
+    await console.ask("pause")
+    man_id = await console.ask("insert", action="Ping")
+    with pytest.raises(Refused, match=f"action {man_id} is NEW by now, it was DEAD"):
+        await console.ask("retry", man_id=man_id, expect="DEAD")
+    copy = await console.ask("retry", man_id=man_id, expect="NEW")
+    views = [RowView.unpack(row) for row in await console.ask("rows", man_ids=[man_id, copy])]
+    assert [view.row.status for view in views] == [Status.DEAD, Status.NEW]
+
+
 @pytest.mark.parametrize(
     ("do", "given"),
     [("page", {"limit": "many"}), ("discard", {}), ("discard", {"man_id": 1, "actor": "root"}), ("drop", {}),
