@@ -29,6 +29,17 @@ SAYS = {
 """What a format does to what is written."""
 
 
+class Choice(RadioButton):
+    """A format; the chosen one is told by its glyph, not by its colour alone."""
+
+    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "(", " ", ")"
+
+    def watch_value(self) -> None:
+        """It is chosen, or is no longer."""
+        self.BUTTON_INNER = "●" if self.value else " "
+        super().watch_value()
+
+
 class ExportScreen(Dialog[str]):
     """Writes what a pane shows, gives what was done in words."""
 
@@ -53,7 +64,7 @@ class ExportScreen(Dialog[str]):
             yield Static(shown, classes="says")
             with RadioSet(id="format", compact=True):
                 for form in self._formats:
-                    yield RadioButton(NAMES[form], form == self._form, name=form, compact=True)
+                    yield Choice(NAMES[form], form == self._form, name=form, compact=True)
             yield Static(id="does", classes="says")
             with Horizontal(classes="row"):
                 yield Label("File")

@@ -21,6 +21,7 @@ from acqs_tui.related import belongs, ids_of, man_id_of
 from acqs_tui.rows import RowRecord
 from acqs_tui.screens.confirm import ConfirmScreen
 from acqs_tui.screens.detail import DetailScreen, EventScreen
+from acqs_tui.screens.export import Choice, ExportScreen
 from tests.tui.driving import console_of, press, until
 
 
@@ -130,6 +131,18 @@ async def test_an_export_writes_what_the_pane_shows_and_asks_before_it_overwrite
     assert [row["callerid"] for row in rows] == ["TWO", "TWO"]
     assert rows[0]["cmd_line_b"] == "command: core show uptime"
     assert any(f"2 rows written to {path}" in note.message for note in pilot.app._notifications)
+
+
+async def test_another_format_is_chosen_by_keys_and_told_by_its_glyph(pilot: Pilot[int]) -> None:
+    await press(pilot, "e")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ExportScreen))
+    first, second, _ = pilot.app.screen.query(Choice)
+    assert (first.BUTTON_INNER, second.BUTTON_INNER) == ("●", " ")
+    second.toggle()
+    box = pilot.app.screen.query_one("#path", Input)
+    await until(pilot, lambda: box.value.endswith(".json"))
+    assert (first.BUTTON_INNER, second.BUTTON_INNER) == (" ", "●")
+    assert "exactly as it is" in shown(pilot, "#does")
 
 
 # Pure.
