@@ -46,7 +46,7 @@ async def test_sigterm_awaits_answers_and_gives_back_what_was_not_sent(stand: St
 
 async def test_a_pause_in_a_burst_holds_the_rest_until_it_is_resumed(stand: Stand, tmp_path: Path) -> None:
     with stand.asterisk.record() as recorder:
-        async with Fleet(stand, tmp_path, sender={"max_per_second": 40}) as fleet:
+        async with Fleet(stand, tmp_path, sender={"max_per_second": 20}) as fleet:
             engine = await fleet.start()
             await engine.wait_ready()
             reached = asyncio.create_task(until_reached(recorder, 10))
