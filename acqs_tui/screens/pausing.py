@@ -115,7 +115,10 @@ class ResumeScreen(Dialog[str]):
     def action_go(self) -> None:
         """Discard and resume, once all that is asked for is given."""
         stale = self._stale
-        if self._working or self._waiting is None or self._counted != self._age:
+        if self._working:
+            return
+        if self._waiting is None or self._counted != self._age:
+            self._tell("still counting what has waited")
             return
         if stale > 1 and self.query_one("#count", Input).value != str(stale):
             self.query_one("#count").focus()
