@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,9 @@ from acqs_tui.palette import Palette
 from acqs_tui.screens.help import HelpScreen
 from acqs_tui.screens.servers import ServersScreen, cells
 from tests.hosted import running
-from tests.tui.driving import console_of, until
+from tests.tui.driving import console_of, press, until
 
 KEYMAP = {"pause": "ctrl+s", "inject": "p,f2"}
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
-        async with running(Settings(), Path(folder)) as one:
-            yield one
 
 
 @pytest.fixture
@@ -47,7 +39,8 @@ async def pilot(engine: Engine) -> AsyncIterator[Pilot[int]]:
 
 
 async def test_help_tells_every_command_with_its_own_key(pilot: Pilot[int]) -> None:
-    await pilot.press("3", "question_mark")
+    await press(pilot, "3", "question_mark")
+    await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
     screen = pilot.app.screen
     assert isinstance(screen, HelpScreen)
     told = screen.told().plain
@@ -56,8 +49,8 @@ async def test_help_tells_every_command_with_its_own_key(pilot: Pilot[int]) -> N
     assert "  ^s             Pause (pause)." in told
     assert "  p f2           Inject (inject)." in told
     assert all(len(line) <= 91 for line in told.splitlines() if line.startswith("  "))
-    await pilot.press("escape")
-    assert not isinstance(pilot.app.screen, HelpScreen)
+    await press(pilot, "escape")
+    await until(pilot, lambda: not isinstance(pilot.app.screen, HelpScreen))
 
 
 async def test_the_palette_has_what_can_be_done_now_and_does_it(pilot: Pilot[int]) -> None:
@@ -67,14 +60,14 @@ async def test_the_palette_has_what_can_be_done_now_and_does_it(pilot: Pilot[int
     assert names == [c.label for c in COMMANDS if console_of(pilot).check_action("do", (c.id,))]
     assert {"Pause", "Help"} <= set(names)
     assert not {"Resume", "Attach"} & set(names), "nothing is paused, and there is an engine"
-    await pilot.press("ctrl+p", *"all server")
-    assert isinstance(pilot.app.screen, CommandPalette)
+    await press(pilot, "ctrl+p", *"all server")
+    await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
     await until(pilot, lambda: pilot.app.screen.query_one(OptionList).option_count > 0)
 
 
 async def test_all_servers_are_shown_live_and_another_is_gone_to(engine: Engine, pilot: Pilot[int]) -> None:
     console, folder = console_of(pilot), Path(engine.settings.control.folder)
-    await pilot.press("v")
+    await press(pilot, "v")
     await until(pilot, lambda: isinstance(pilot.app.screen, ServersScreen))
     table: DataTable[Any] = pilot.app.screen.query_one(DataTable)
     await until(pilot, lambda: table.row_count == 1)
@@ -83,7 +76,7 @@ async def test_all_servers_are_shown_live_and_another_is_gone_to(engine: Engine,
     other.pause(actor="ann", reason="[red]")
     await until(pilot, lambda: table.row_count == 2)
     assert [str(cell) for cell in table.get_row_at(0)] == ["  10.9.9.9", "‖ paused", "0", "", "-", "-", "ann: [red]"]
-    await pilot.press("up", "enter")
+    await press(pilot, "up", "enter")
     await until(pilot, lambda: bool(pilot.app._notifications))
     assert "no engine that serves 10.9.9.9 can be reached here" in next(iter(pilot.app._notifications)).message
     async with running(Settings(server_ip="10.9.9.9"), folder):
@@ -129,8 +122,34 @@ def test_a_keymap_may_swap_keys_and_a_theme_must_be_there() -> None:
 
 def test_every_command_is_done_by_somebody() -> None:
     console = Console(Settings())
-    missing = [name for name in BY_ID if console._of(f"do_{name}") is None]
-    assert missing in ([], ["detail", "copy", "export"])
+    assert [name for name in BY_ID if console._of(f"do_{name}") is None] == []
+
+
+def test_a_slow_link_is_not_animated() -> None:
+    assert Console(Settings(console=ConsoleSettings(low_bandwidth=True))).animation_level == "none"
+    assert Console(Settings()).animation_level == "full"
+
+
+async def test_a_click_selects_a_title_sorts_and_the_wheel_pins(pilot: Pilot[int]) -> None:
+    console = console_of(pilot)
+    await console.feed.ask("pause")
+    await until(pilot, lambda: console.status_bar.region.height == 2)
+    for number in range(60):
+        await console.feed.ask("insert", action="Ping", lines=[f"ActionID: {number}"])
+    lines = console.queue_pane.lines
+    await until(pilot, lambda: len(lines.window) == 60 and lines.scroll_y == lines.max_scroll_y > 0)
+    await pilot.pause()
+    await pilot.click(lines, offset=(5, 3))
+    first = round(lines.scroll_y)
+    assert lines.selected == lines.window[first + 2].id
+    assert not lines.following
+    await pilot.click(lines, offset=(12, 0))
+    assert lines.sorted_by == "age"
+    await press(pilot, "end")
+    await until(pilot, lambda: lines.following)
+    lines.scroll_up(animate=False)
+    await until(pilot, lambda: not lines.following)
+    assert "pinned" in console._subtitle(console.queue_pane)
 
 
 def shown(console: Console) -> set[str]:
@@ -141,18 +160,18 @@ def shown(console: Console) -> set[str]:
 async def test_a_low_terminal_shows_the_queue_and_one_of_the_others(engine: Engine) -> None:
     console = Console(Settings(control=ControlSettings(folder=engine.settings.control.folder)))
     async with console.run_test(size=(80, 24)) as pilot:
-        assert shown(console) == {"queue", "events"}
-        await pilot.press("2")
-        await until(pilot, lambda: console.pane is console.sessions_pane)
-        assert shown(console) == {"queue", "sessions"}
-        await pilot.press("2")
-        await until(pilot, lambda: shown(console) == {"sessions"})
-        await pilot.press("3")
         await until(pilot, lambda: shown(console) == {"queue", "events"})
-        await pilot.press("1", "1")
+        await press(pilot, "2")
+        await until(pilot, lambda: console.pane is console.sessions_pane)
+        await until(pilot, lambda: shown(console) == {"queue", "sessions"})
+        await press(pilot, "2")
+        await until(pilot, lambda: shown(console) == {"sessions"})
+        await press(pilot, "3")
+        await until(pilot, lambda: shown(console) == {"queue", "events"})
+        await press(pilot, "1", "1")
         await until(pilot, lambda: shown(console) == {"queue"})
         await pilot.resize_terminal(160, 48)
-        await pilot.press("1")
+        await press(pilot, "1")
         await until(pilot, lambda: shown(console) == {"queue", "sessions", "events"})
         await console.feed.close()
 
@@ -164,9 +183,9 @@ async def test_empty_panes_say_what_they_would_show(pilot: Pilot[int]) -> None:
     assert says() == "no rows yet: they come here as they are inserted, i injects a test action"
     await console_of(pilot).feed.ask("insert", action="Ping")
     await until(pilot, lambda: len(console_of(pilot).queue_pane.lines.window) == 1)
-    await pilot.press("slash", *"nobody")
-    assert says() == "none of 1 rows passes the filter, Esc shows all"
-    await pilot.press("escape", "left_square_bracket")
+    await press(pilot, "slash", *"nobody")
+    await until(pilot, lambda: says() == "none of 1 rows passes the filter, Esc shows all")
+    await press(pilot, "escape", "left_square_bracket")
     await until(pilot, lambda: says() == "none of 1 rows is Unknown")
 
 
