@@ -166,6 +166,8 @@ class ResumeScreen(Dialog[str]):
         self.dismiss(f"sending goes on{f'; {discarded:,} stale rows were discarded' if discarded else ''}")
 
     def _tell(self, problem: str = "") -> None:
+        if not self.query("#error"):
+            return  # it is being closed: an answer came that nobody waits for
         self.query_one("#confirm").display = self._stale > 1
         self.query_one("#error", Static).update(Content(f"▲ {printable(problem)}" if problem else ""))
         if self._waiting is not None:
