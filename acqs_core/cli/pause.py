@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -97,13 +99,28 @@ def _discarded(queue: Store, seconds: float, server_ip: str) -> int:
     if not queue.control().paused:
         queue.pause(actor=operator(), reason=f"rows older than {seconds:g} s are being discarded")
     try:
-        with progress() as show:
+        with progress() as show, _noticed() as interrupted:
             for batch in queue.discard_older(seconds, actor=operator()):
                 discarded += batch
                 show(f"{discarded} rows discarded")
-    except KeyboardInterrupt:
-        typer.echo(f"acqs-core: interrupted: {discarded} rows were discarded; {stays}", err=True)
-        raise typer.Exit(130) from None
+                if interrupted():
+                    break
+            if not interrupted():
+                return discarded
     except QueueError as error:
         raise type(error)(f"{discarded} rows were discarded, then: {error}; {stays}") from error
-    return discarded
+    typer.echo(f"acqs-core: interrupted: {discarded} rows were discarded; {stays}", err=True)
+    raise typer.Exit(130)
+
+
+@contextlib.contextmanager
+def _noticed() -> Iterator[Callable[[], bool]]:
+    """Have Ctrl+C wait for the end of a batch: inside a statement nobody would know whether it took effect."""
+    import signal
+
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
