@@ -23,16 +23,17 @@ async def measure(scene: Scene, bursts: int = 2, isolation: str = "task") -> Fig
             quiet = scene.sessions()
             theirs.append(await _bare(scene, witness))
             for _ in range(bursts):
-                await _until_quiet(scene, quiet)
-                ours.append(await _burst(scene, witness))
-                await _until_quiet(scene, quiet)
+                await until_quiet(scene, quiet)
+                ours.append(await burst_rate(scene, witness))
+                await until_quiet(scene, quiet)
                 theirs.append(await _bare(scene, witness))
                 say(f"burst ({isolation}): {ours[-1]:.0f}/s beside bare {theirs[-2]:.0f} and {theirs[-1]:.0f}/s")
     name = "burst" if isolation == "task" else f"burst_{isolation}"
     return figure(name, "actions/s", ours, theirs, load=before, **scene.versions)
 
 
-async def _burst(scene: Scene, witness: Witness) -> float:
+async def burst_rate(scene: Scene, witness: Witness) -> float:
+    """Actions a second of one burst."""
     with scene.producer() as insert:
         man_ids, start = insert([CALL] * ACTIONS)
     return await _rate(witness, [channel_id(man_id) for man_id in man_ids], start)
@@ -53,7 +54,7 @@ async def _rate(witness: Witness, uniqueids: list[str], start: float) -> float:
     return len(uniqueids) / (max(witness.began[one][0] for one in uniqueids) - start)
 
 
-async def _until_quiet(scene: Scene, sessions: int) -> None:
+async def until_quiet(scene: Scene, sessions: int) -> None:
     """No call and no session of before takes anything from what is measured next."""
     async with asyncio.timeout(LINGER + 20):
         while scene.asterisk.active_channels() or scene.sessions() > sessions:  # noqa: ASYNC110

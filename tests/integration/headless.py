@@ -106,6 +106,8 @@ class Fleet:
         self._processes: list[Headless] = []
         # A short name: the path of a socket has 107 bytes at the most.
         self._sockets = tempfile.TemporaryDirectory(prefix="acqs-")
+        self.sockets = Path(self._sockets.name)
+        """Where consoles attach to its processes."""
         self._environ = {"ACQS_CONTROL__FOLDER": self._sockets.name}
 
     async def start(self, *command: str) -> Headless:
@@ -128,7 +130,7 @@ class Fleet:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("ACQS_")}
         return await asyncio.create_subprocess_exec(
             *tie, sys.executable, "-m", "acqs_core", *command, "--config", str(self._settings),
-            cwd=ROOT, env={**ours, "PYTHONPATH": str(ROOT)}, stdin=asyncio.subprocess.DEVNULL,
+            cwd=ROOT, env={**ours, **self._environ, "PYTHONPATH": str(ROOT)}, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 

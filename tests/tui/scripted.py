@@ -7,6 +7,7 @@ same on every machine. What a console does to a real engine is tested on one (te
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import dataclasses
 import datetime as dt
@@ -46,10 +47,17 @@ class Script:
         self.clock = clock
         self.telemetry = Telemetry()
         self.rows: dict[int, RowView] = {}
+        self._man_ids: list[int] = []
         self.told: dict[str, Any] = {}
         self.living: list[dict[str, object]] = []
         self.answers: dict[str, Callable[..., Any]] = {}
         """What is asked beyond rows."""
+
+    def man_ids(self) -> list[int]:
+        """Of its rows, lowest first."""
+        if len(self._man_ids) != len(self.rows):
+            self._man_ids = sorted(self.rows)
+        return self._man_ids
 
     def at(self, seconds: float) -> dict[str, Any]:
         """The status at this time of the clock."""
@@ -146,15 +154,16 @@ class ScriptedDesk(Desk):
 
     def page(self, *, before: int | None = None, limit: int = 1000, status: Status | None = None) -> dict[str, Any]:
         """Rows newest first."""
-        ids = sorted(self._script.rows, reverse=True)
-        if before is not None:
-            ids = [man_id for man_id in ids if man_id < before]
-        return {"rows": self._views(ids[:limit]), "next": ids[limit - 1] if len(ids) > limit else None}
+        ids = self._script.man_ids()
+        end = len(ids) if before is None else bisect.bisect_left(ids, before)
+        start = max(0, end - limit)
+        return {"rows": self._views(ids[start:end][::-1]), "next": ids[start] if start else None}
 
     def newer(self, *, than: int, limit: int = 1000) -> Any:
         """Rows above."""
-        ids = sorted(man_id for man_id in self._script.rows if man_id > than)
-        return {"rows": self._views(ids[:limit]), "more": len(ids) > limit}
+        ids = self._script.man_ids()
+        start = bisect.bisect_right(ids, than)
+        return {"rows": self._views(ids[start : start + limit]), "more": len(ids) > start + limit}
 
     def rows(self, *, man_ids: list[int]) -> list[RowView]:
         """These rows."""
@@ -175,6 +184,8 @@ class ScriptedDesk(Desk):
         """The rows, as old as the clock says."""
         late = self._script.clock() - scene.NOW
         found = [self._script.rows[man_id] for man_id in man_ids]
+        if not late:
+            return found
         return [
             dataclasses.replace(view, row=dataclasses.replace(view.row, age=(view.row.age or 0.0) + late))
             for view in found

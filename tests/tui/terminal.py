@@ -72,16 +72,16 @@ class Terminal:
         """Forget what was written so far."""
         self.written.clear()
 
-    async def until(self, holds: Callable[[], object]) -> None:
+    async def until(self, holds: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Wait until something was written with which this holds."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(seconds):
             while not holds():
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def shows(self, text: str) -> None:
+    async def shows(self, text: str, seconds: float = PATIENCE) -> None:
         """Wait until this was painted."""
-        await self.until(lambda: text.encode() in self.written)
+        await self.until(lambda: text.encode() in self.written, seconds)
 
     async def ended(self) -> int:
         """Wait until the program has ended; its exit code."""
@@ -102,9 +102,11 @@ class Terminal:
 
 
 @contextlib.asynccontextmanager
-async def on_terminal(*arguments: str, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Terminal]:
-    """`acqs-tui` with these arguments on a terminal of its own, of which it is the leader."""
-    terminal = _started(list(arguments), size)
+async def on_terminal(
+    *arguments: str, size: tuple[int, int] = (100, 30), module: str = "acqs_tui"
+) -> AsyncIterator[Terminal]:
+    """`python -m acqs_tui` with these arguments on a terminal of its own, of which it is the leader."""
+    terminal = _started([module, *arguments], size)
     process = terminal.process
     try:
         yield terminal
@@ -131,9 +133,9 @@ def _started(arguments: list[str], size: tuple[int, int]) -> Terminal:
 
 
 _LEAD = """
-import fcntl, sys, termios
+import fcntl, runpy, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from acqs_tui.cli import main
-sys.exit(main())
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 """A terminal tells of its end only to those whose terminal it is."""
