@@ -131,7 +131,9 @@ class Looks:
         kind = {"queue": "rows", "sessions": "sessions", "events": "events"}[str(pane.id)]
         if kind == "events":
             records = list({event.id // LINES: event for event in records}.values())
-        screen = ExportScreen(kind, records, dt.datetime.now, has_ami=kind != "sessions")
+        screen = ExportScreen(
+            kind, records, lambda: dt.datetime.fromtimestamp(self._console.wall()), has_ami=kind != "sessions"
+        )
         self._console.push_screen(screen, self._say)
 
     def _say(self, says: str | None) -> None:
