@@ -98,7 +98,7 @@ async def visit(events: int, changes: int, keys: int) -> Visit:
         await press("home", HOME, 2)
         await press("end", END, 2)
         await press("slash", b"/", 2)
-        await press("filter", b"1", 3)
+        await press("filter", b"b", 3)
         await press("clear", ESCAPE, 3)
         sent = []
         for _ in range(keys):
@@ -125,7 +125,11 @@ async def visit(events: int, changes: int, keys: int) -> Visit:
 def _changed(notes: list[Note], at: float, name: str) -> float:
     """Seconds from this key to the painting that showed what it did."""
     before = [note for note in notes if note["at"] <= at]
-    return next(note["at"] for note in notes if note["at"] > at and note[name] != before[-1][name]) - at
+    after = (note["at"] for note in notes if note["at"] > at and note[name] != before[-1][name])
+    shown = next(after, None)
+    if shown is None:
+        raise RuntimeError(f"a key changed nothing: {name} stayed {before[-1][name]}")
+    return shown - at
 
 
 @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ from acqs_tui.app import Console
 class Probed(Console):
     """The console, with a note of each painting."""
 
-    CSS_PATH = Path(acqs_tui.__file__).with_name("acqs.tcss")
+    CSS_PATH = str(Path(acqs_tui.__file__).with_name("acqs.tcss"))
     notes: list[dict[str, float]]
 
     def _display(self, screen: Screen[object], renderable: object) -> None:
