@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo dist test test-all lint bench lab-up lab-down clean
+.PHONY: help setup demo dist test test-all lint bench screenshots lab-up lab-down clean
 
 help: ## Say what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with the pinned dependencies
 
@@ -43,6 +43,9 @@ test-all: $(READY) lint ## As test, with MySQL and Asterisk 16, then every combi
 bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
 	@$(BIN)/python -m tests.lab prepare >&2
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+screenshots: $(READY) ## The console's pictures in screenshots/, SVG and PNG
+	@$(BIN)/python -m tests.tui.screenshots
 
 lab-up: $(READY) ## Start real MariaDB, Asterisk and phones for a person; prints addresses and a ready acqs.toml
 	@$(BIN)/python -m tests.lab up

@@ -39,7 +39,9 @@ async def showing(
             server_ip=scene.SERVER, control=ControlSettings(folder=folder), console=ConsoleSettings(theme=theme)
         )
         async with telling(script, Path(folder)):
-            console = Console(settings, read_only=read_only, clock=clock)
+            console = Console(
+                settings, read_only=read_only, clock=clock, wall=lambda: scene.BEGAN.timestamp() + clock.now
+            )
             console.animation_level = "none"
             async with console.run_test(size=size, notifications=True) as pilot:
                 await until(pilot, lambda: has_told(console, script))

@@ -5,10 +5,12 @@ Times count from `BEGAN`, the console's clock from 0; `NOW` is the moment of the
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 from acqs_core.action import Outcome, Row, Status
 from acqs_core.control.wire import RowView
+from acqs_core.queue.types import JournalEntry, OutcomeRecord, Timeline, Waiting
 
 SERVER = "10.0.4.15"
 
@@ -95,14 +97,13 @@ def _row(man_id: int, what: str, status: Status, outcome: Outcome | None, age: f
     return RowView(row, outcome, causes.get(outcome) if outcome and status is Status.DEAD else None)
 
 
-def journal(view: RowView) -> list[dict[str, object]]:
+def journal(view: RowView) -> list[JournalEntry]:
     """What the journal says of a row."""
     row, status = view.row, view.row.status
     start = BEGAN + dt.timedelta(seconds=NOW - (row.age or 0.0))
 
-    def entry(after: float, event: str, detail: str = "", actor: str = "") -> dict[str, object]:
-        at = start + dt.timedelta(seconds=after)
-        return {"man_id": row.man_id, "event": event, "detail": detail, "actor": actor, "at": at.isoformat()}
+    def entry(after: float, event: str, detail: str = "", actor: str = "") -> JournalEntry:
+        return JournalEntry(row.man_id, event, detail, actor, start + dt.timedelta(seconds=after))
 
     said = [entry(0, "inserted", "inject", "vicidial")]
     if status in (Status.NEW, Status.QUEUE):
@@ -122,6 +123,26 @@ def journal(view: RowView) -> list[dict[str, object]]:
     if status is Status.DEAD:
         said.append(entry(38.007, "dead", f"{where} {view.outcome or ''}".strip()))
     return said
+
+
+def timeline(view: RowView) -> Timeline:
+    """A row and all that happened to it."""
+    row, said = view.row, journal(view)
+    at = {entry.event: entry.at for entry in said}
+    outcome = OutcomeRecord(
+        row.man_id, view.outcome, view.cause, view.message, row.channel, row.uniqueid, at.get("sent"),
+        at.get("updated"), at.get("dead"),
+    )  # fmt: skip
+    return Timeline(row, outcome if view.outcome else None, said)
+
+
+def waiting(over: float = 0.0) -> dict[str, object]:
+    """The backlog of the paused queue, by age."""
+    old = [age for _, _, _, age in WAITING]
+    counts = (sum(age < 60 for age in old), sum(60 <= age < 600 for age in old), 0, 0)
+    stale = [age for age in old if over and age >= over]
+    told = Waiting(counts, 0, len(stale), max(old), max(stale, default=None), True)
+    return dataclasses.asdict(told) | {"total": told.total, "by_age": told.by_age()}
 
 
 def sessions() -> dict[str, list[dict[str, object]]]:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from acqs_core import story
 from acqs_core.action import Status
 from acqs_core.control import places
 from acqs_core.control.desk import Desk
@@ -127,7 +128,7 @@ def night(clock: Callable[[], float], *, paused: bool = False) -> Script:
         script.telemetry.failures.add(failed)
     for event in scene.events():
         script.telemetry.frames.add(event)
-    script.answers = {"servers": lambda: scene.servers(paused)}
+    script.answers = {"servers": lambda: scene.servers(paused), "waiting": scene.waiting}
     return script
 
 
@@ -174,7 +175,9 @@ class ScriptedDesk(Desk):
         if man_id not in self._script.rows:
             raise NotFound(f"no row {man_id}")
         view = self._script.rows[man_id]
-        return {"row": view, "outcome": None, "journal": scene.journal(view)}
+        told = scene.timeline(view)
+        why = story.why(told, story.Around())
+        return {"row": self._views([man_id])[0], "outcome": told.outcome, "journal": told.journal, "why": why}
 
     def count_unknown(self, cap: int) -> int:
         """Rows of which nobody knows what became."""
