@@ -197,7 +197,7 @@ def servers(paused: bool) -> list[dict[str, object]]:
         until = (BEGAN + dt.timedelta(seconds=NOW + 12)).isoformat()
         leases = [
             {"server_ip": ip, "role": role, "holder": f"{host}:2417:9b01aa", "token": 7, "expires_at": until,
-             "state": "held"}
+             "live": True, "state": "held"}
             for role in roles
         ]  # fmt: skip
         return {"server_ip": ip, "backlog": backlog, "oldest_age": oldest, "control": control, "leases": leases}
