@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -24,6 +25,11 @@ Session = tuple[int, str]
 """A session's number at the server and the address it came from; the number alone is given again after a restart."""
 
 _NO_SUCH_THREAD = 1094
+
+_UNREADABLE = 3854
+"""MySQL makes the processlist with every session's statement in it, whatever is asked of it, and fails while one of
+those holds a letter that utf8mb3 has not, such as an emoji."""
+
 _ABOUT_US = sa.text("SELECT id, host FROM information_schema.processlist WHERE id = CONNECTION_ID()")
 _ABOUT_IT = sa.text("SELECT COUNT(*) FROM information_schema.processlist WHERE id = :id AND host = :host")
 
@@ -38,7 +44,7 @@ class Fence:
     def identify(self, connection: Connection) -> Session:
         """Which session this is; asked once in the life of a connection."""
         if "session" not in connection.info:
-            number, host = connection.execute(_ABOUT_US).one()
+            number, host = _ask(connection, _ABOUT_US, {})
             connection.info["session"] = (int(number), str(host))
         known: Session = connection.info["session"]
         return known
@@ -66,7 +72,19 @@ class Fence:
 
     def _is_gone(self, connection: Connection, session: Session) -> bool:
         number, host = session
-        return not connection.execute(_ABOUT_IT, {"id": number, "host": host}).scalar()
+        return not _ask(connection, _ABOUT_IT, {"id": number, "host": host})[0]
+
+
+def _ask(connection: Connection, clause: sa.TextClause, values: dict[str, object]) -> tuple[Any, ...]:
+    """One row out of the processlist, as soon as it can be read."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return tuple(connection.execute(clause, values).one())
+        except exc.DBAPIError as error:
+            if error.orig is None or error.orig.args[0] != _UNREADABLE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _kill(connection: Connection, number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,15 @@ def test_a_statement_whose_reply_was_lost_has_no_effect_after_the_next_call(serv
         cursor.execute("ROLLBACK")
     assert ours == [(0,)]
     assert served.status(man_id) == "SENT"
+
+
+def test_what_other_sessions_say_meanwhile_keeps_nobody_from_connecting(served: Backend) -> None:
+    """MySQL cannot show who is connected while a statement with an emoji runs."""
+    with served.connection() as other, other.cursor() as cursor, ThreadPoolExecutor(1) as threads:
+        cursor.execute("SET NAMES utf8mb4")
+        talking = threads.submit(cursor.execute, "SELECT SLEEP(0.3), '\N{TELEPHONE RECEIVER}'")
+        while not talking.done():
+            assert served.store(apart=True).counts()[Status.NEW] == 0
 
 
 def test_a_sqlite_file_serves_several_pools_at_once(tmp_path: Path) -> None:
