@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
-from acqs_core.ami.session import Endpoint, Session
+from acqs_core.ami.session import AmiMessage, Endpoint, Session
 from acqs_core.errors import AlreadyInUse, AmiError, LoginRefused, NoBanner, TlsFailed
 from acqs_core.settings import AsteriskSettings
 from tests.lab.asterisk import Asterisk
@@ -71,20 +71,17 @@ async def test_each_role_logs_in_as_its_own_user(pbx: Asterisk, role: Literal["s
 
 async def test_a_long_action_arrives_whole_over_tls(pbx: Asterisk) -> None:
     """Written in one piece it waits in Asterisk's TLS until something else comes (facts/ami.md §4)."""
-    values = {f"v{number}": "x" * (50 * number) for number in range(1, 16)}
-    values["longest"] = "y" * (1022 - len("Variable: longest="))
-    variables = [f"Variable: {name}={value}" for name, value in values.items()]
-    session = await Session.open(endpoint(pbx, "admin", tls=True))
-    called = ["Channel: Local/601@default/n", "Context: default", "Exten: 601", "Priority: 1", "Async: true"]
+    values = {f"V{number}": "x" * (50 * number) for number in range(1, 16)}
+    values["Longest"] = "y" * (1022 - len("Longest: "))
+    heard: asyncio.Future[AmiMessage] = asyncio.get_running_loop().create_future()
+    session = await Session.open(endpoint(pbx, "admin", tls=True), events="user", on_event=heard.set_result)
     begun = asyncio.get_running_loop().time()
-    answer = await session.ask("Originate", *called, "ChannelId: long-action", *variables)
+    answer = await session.ask("UserEvent", "UserEvent: Long", *(f"{name}: {value}" for name, value in values.items()))
+    event = await asyncio.wait_for(heard, 5)
     took = asyncio.get_running_loop().time() - begun
     assert answer.success, answer
     assert took < 2.0
-    for name, value in values.items():
-        read = await session.ask("Getvar", "Channel: long-action", f"Variable: {name}")
-        assert read["value"] == value
-    await session.ask("Hangup", "Channel: long-action")
+    assert {name: event.get(name) for name in values} == values
     await session.logoff()
 
 
