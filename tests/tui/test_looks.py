@@ -130,7 +130,7 @@ async def test_an_export_writes_what_the_pane_shows_and_asks_before_it_overwrite
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["callerid"] for row in rows] == ["TWO", "TWO"]
     assert rows[0]["cmd_line_b"] == "command: core show uptime"
-    assert any(f"2 rows written to {path}" in note.message for note in pilot.app._notifications)
+    await until(pilot, lambda: any(f"2 rows written to {path}" in note.message for note in pilot.app._notifications))
 
 
 async def test_another_format_is_chosen_by_keys_and_told_by_its_glyph(pilot: Pilot[int]) -> None:
