@@ -87,13 +87,18 @@ class DetailScreen(Dialog[None]):
     @work(exclusive=True, group="detail")
     async def ask(self) -> None:
         """Ask the engine for the row, and draw it if anything is new."""
-        box = self.query_one(".box")
+        boxes = self.query(".box")
+        if not boxes:
+            return  # the screen is being taken down
+        box = boxes.first()
         try:
             told = await self._looks.ask("timeline", man_id=self.man_id)
         except AcqsError as error:
             box.border_subtitle = Content(f"▲ {printable(str(error))}").markup
             if self._told is None:
                 self.query_one("#why", Static).update(Content(f"▲ {printable(str(error))}"))
+            return
+        if not box.is_attached:
             return
         box.border_subtitle = ""
         came = self._take_events(told)

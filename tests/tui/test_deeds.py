@@ -200,7 +200,7 @@ async def test_a_retry_inserts_a_copy_and_follows_it(engine: Engine, pilot: Pilo
     assert "a NEW copy" in text_of(pilot, "#rows")
     await press(pilot, "enter")
     await until(pilot, lambda: f"row {man_id + 1} " in strip_of(pilot) and "busy" in strip_of(pilot))
-    assert "its copy is row" in said(pilot)
+    await until(pilot, lambda: "its copy is row" in said(pilot))
 
 
 async def test_what_may_call_twice_needs_a_tick(engine: Engine, pilot: Pilot[int]) -> None:
@@ -260,7 +260,7 @@ async def test_an_engine_that_is_gone_is_said_to_be_and_attached_to_when_it_is_b
         async with running(Settings(), Path(folder)):
             await press(pilot, "a")
             await until(pilot, lambda: console.feed.connected)
-            assert "attached to the engine" in said(pilot)
+            await until(pilot, lambda: "attached to the engine" in said(pilot))
             await pilots.__aexit__(None, None, None)
             await console.feed.close()
 
