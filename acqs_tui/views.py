@@ -52,7 +52,7 @@ class Views:
         if pane is not console.queue_pane:
             screen.set_class(pane is console.sessions_pane, "-sessions-below")
         if not again:
-            console.call_after_refresh(pane.lines.focus)
+            screen.set_focus(pane.lines)  # at once: the next key is for this pane
 
     def do_help(self) -> None:
         """What can be done here."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from textual import events
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from acqs_tui.app import Console
@@ -13,18 +14,21 @@ from acqs_tui.app import Console
 LOOK_EVERY = 0.02
 """Seconds between looks at what a test waits for."""
 
-HOPS = 50
-"""Turns of the loop in which a key has come through every queue to the widget it is for."""
+PATIENCE = 30.0
+"""Seconds to wait for anything."""
+
+ROUNDS = 3
+"""From a key to the message that it causes, and to what that does."""
 
 _NAMES = {"/": "slash", "@": "at", ":": "colon"}
 
 
-async def until(pilot: Pilot[int], holds: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(pilot: Pilot[int], holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Let the console run until this holds."""
     await comes(holds, seconds)
 
 
-async def comes(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+async def comes(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until this holds; nothing in it tells when."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110
@@ -39,8 +43,23 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
     for key in keys:
         char = key if len(key) == 1 else None
         driver.send_message(events.Key(_NAMES.get(key, key), char))
-        for _ in range(HOPS):
-            await asyncio.sleep(0)
+        await _heard(pilot)
+
+
+async def _heard(pilot: Pilot[int]) -> None:
+    """Wait until a key, the message that it caused and what came of that have passed every queue between the app and
+    the focused widget: each is first in, first out."""
+    for _ in range(ROUNDS):
+        await _emptied(pilot.app)
+        for pump in list((pilot.app.focused or pilot.app.screen).ancestors_with_self):
+            await _emptied(pump)
+
+
+async def _emptied(pump: MessagePump) -> None:
+    heard = asyncio.Event()
+    if pump.call_later(heard.set):  # not by a screen that is being taken down
+        async with asyncio.timeout(PATIENCE):
+            await heard.wait()
 
 
 def console_of(pilot: Pilot[int]) -> Console:
