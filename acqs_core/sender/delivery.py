@@ -40,6 +40,10 @@ T = TypeVar("T")
 MARK_DEADLINE = 1.5
 """Seconds after which a marking as SENT has taken too long for its write to follow (design §1)."""
 
+END_AGAIN = 1.0
+"""Seconds for which a row that could not be ended is left alone, in QUEUE: what keeps it, such as a disk that is full,
+would keep it again at once."""
+
 
 class Deliveries:
     """Every row that was claimed and is not settled yet; each is a task, and none delays another."""
@@ -305,8 +309,10 @@ class Deliveries:
         log.info("row %d is not sent: %s: %s", man_id, outcome, message)
         try:
             await self._in_thread(self._store.reject, man_id, token, outcome, message)
-        except QueueError as error:
-            log.warning("row %d could not be ended as %s yet: %s", man_id, outcome, error)
+        except Exception as error:
+            foreseen = isinstance(error, QueueError)
+            log.warning("row %d could not be ended as %s yet: %s", man_id, outcome, error, exc_info=not foreseen)
+            await asyncio.sleep(END_AGAIN)
             self._unwritten.keep(man_id)
         else:
             self._touched.add(man_id)

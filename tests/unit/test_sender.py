@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,24 @@ async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(
         ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD and t.outcome is not None)
     assert outcome_of(ended) is Outcome.DEAD_CALL
     assert [action.name for action in simulator.actions if action.name == "Hangup"] == []
+
+
+async def test_a_row_that_could_not_be_ended_for_no_known_reason_is_ended_at_the_next_try(
+    simulator: Simulator, settings: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings(simulator.address[1], allow_actions=["Ping"]), listen=False) as engine:
+        reject, failures = engine.store.reject, [MemoryError()]
+
+        def failing(*given: Any) -> bool:
+            if failures:
+                raise failures.pop()
+            return reject(*given)
+
+        monkeypatch.setattr(engine.store, "reject", failing)
+        man_id = await engine.insert(hangup("PJSIP/1"))
+        ended = await until(engine, man_id, lambda t: t.row.status is Status.DEAD)
+    assert not failures
+    assert outcome_of(ended) is Outcome.NOT_ALLOWED
 
 
 async def test_a_drain_waits_no_longer_than_response_timeout_and_flags_what_is_unknown(
