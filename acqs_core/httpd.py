@@ -11,6 +11,7 @@ import logging
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -26,7 +27,7 @@ MAX_REQUESTS = 8
 """Requests that are answered at a time; a connection beyond that is closed."""
 
 SLOWEST_CLIENT = 5.0
-"""Seconds that a client may keep us waiting."""
+"""Seconds that a client may keep us waiting, for a byte or for all of its request together."""
 
 
 class Server(socketserver.ThreadingMixIn, WSGIServer):
@@ -37,6 +38,8 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
 
     def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
         self._room = threading.BoundedSemaphore(MAX_REQUESTS)
+        self._since: dict[socket.socket, float] = {}
+        """Connections that are served, and since when."""
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self.address_family = family
         super().__init__((str(address[0]), port), _Handler)
@@ -57,6 +60,7 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread when there is room for one."""
         if self._room.acquire(blocking=False):
+            self._since[request] = time.monotonic()
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -66,7 +70,15 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._since.pop(request, None)
             self._room.release()
+
+    def service_actions(self) -> None:
+        """Twice a second: cut off those who trickle, whom no wait for a single byte finds."""
+        for request, since in list(self._since.items()):
+            if time.monotonic() - since > SLOWEST_CLIENT:
+                with contextlib.suppress(OSError):  # it has ended just now
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that left or was too slow is no news."""

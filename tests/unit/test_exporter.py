@@ -151,6 +151,31 @@ async def test_a_client_that_says_nothing_keeps_nobody_waiting_and_is_let_go(
             assert await asyncio.to_thread(silent.recv, 100) == b"", "it was closed"
 
 
+async def test_clients_that_trickle_are_let_go_and_keep_nobody_out(
+    idle: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httpd, "SLOWEST_CLIENT", 0.3)
+    async with exported(idle, ANY_PORT) as url, asyncio.TaskGroup() as tasks:
+        port = int(url.rpartition(":")[2])
+        for _ in range(httpd.MAX_REQUESTS):
+            tasks.create_task(trickle(port))
+        assert json.loads(await until_served(f"{url}/healthz"))["healthy"]
+
+
+async def trickle(port: int) -> None:
+    """Send a request, a byte at a time and without an end, until we are cut off."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    gone = asyncio.create_task(reader.read())
+    writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+    async with asyncio.timeout(8):
+        while not gone.done():
+            writer.write(b"x")
+            await asyncio.wait((gone,), timeout=0.05)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await gone
+
+
 async def test_clients_beyond_the_limit_are_closed_and_hold_no_socket_of_ours(idle: Engine) -> None:
     async with exported(idle, ANY_PORT) as url:
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
