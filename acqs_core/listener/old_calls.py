@@ -55,16 +55,19 @@ class OldCalls(Calls):
 
     def ended(self, uniqueid: str) -> list[Change]:
         """A channel that Asterisk no longer lists, or lists as a ZOMBIE."""
-        return super().ended(uniqueid) + self._pair(uniqueid)
+        changes = super().ended(uniqueid)
+        self._forget_names(uniqueid)
+        return changes
 
     def _renamed(self, get: Get) -> list[Change]:
         """One step of a masquerade: X leaves its name, another channel takes it, X gets that one's and is a ZOMBIE."""
         old, new, uniqueid = get("Oldname"), get("Newname"), get("Uniqueid")
         if new.endswith(_MASQ):
-            self._leaving[old] = uniqueid
+            leg = self._channels.get(uniqueid)
+            if leg is not None and not leg.ended:
+                self._leaving[old] = uniqueid
             return []
         if new.endswith(_ZOMBIE):
-            self._leaving.pop(old.removesuffix(_MASQ), None)
             return self.ended(uniqueid)
         self._halves.pop(old, None)
         changes = super().event("Rename", get)
@@ -77,15 +80,20 @@ class OldCalls(Calls):
     def _pair(self, uniqueid: str) -> list[Change]:
         """The halves of a Local channel are one call."""
         leg = self._channels.get(uniqueid)
-        if leg is None or not leg.half:
+        if leg is None or leg.ended:
+            self._forget_names(uniqueid)
             return []
-        if leg.ended:
-            if self._halves.get(leg.name) == uniqueid:
-                del self._halves[leg.name]
+        if not leg.half:
             return []
         self._halves[leg.name] = uniqueid
         first, second = (self._halves.get(leg.name[:-1] + half) for half in "12")
         return self.joined(second, first) if first and second else []
+
+    def _forget_names(self, uniqueid: str) -> None:
+        """The channel lives no more, whichever of its Renames were missed in a gap."""
+        for names in (self._halves, self._leaving):
+            for name in [name for name, whose in names.items() if whose == uniqueid]:
+                del names[name]
 
 
 def _without_channel_id(row: Row) -> Row:

@@ -137,6 +137,27 @@ def test_nothing_is_remembered_of_names_when_every_channel_has_ended() -> None:
     assert not box.calls._leaving
 
 
+def test_nothing_is_remembered_of_a_masquerade_whose_end_was_missed() -> None:
+    box = OldBox()
+    box.local("Local/x-8b06", "1.1", "1.2", V1)
+    box.dial("SIP/p-01", "1.3", by="1.2")
+    box.say("Rename", Oldname="SIP/p-01", Newname="SIP/p-01<MASQ>", Uniqueid="1.3")
+    # The gap. After it Status lists one channel, under the name that it has now.
+    box.channel("SIP/p-01", "1.1", "Up", V1)
+    for missed in ("1.2", "1.3"):
+        box.calls.ended(missed)
+    box.hangup("SIP/p-01", "1.1")
+    assert len(box.calls) == 0
+    assert not box.calls._halves
+    assert not box.calls._leaving
+
+
+def test_a_masquerade_of_a_channel_that_was_never_heard_of_leaves_nothing_behind() -> None:
+    box = OldBox()
+    box.say("Rename", Oldname="SIP/p-01", Newname="SIP/p-01<MASQ>", Uniqueid="1.3")
+    assert not box.calls._leaving
+
+
 def test_a_failure_without_a_uniqueid_is_settled_by_its_action_id() -> None:
     box = OldBox()
     box.calls.watch(originate(1), action_id="a1")
