@@ -19,7 +19,15 @@ from acqs_core.ami.protocol import QueueProtocol, Stats
 from acqs_core.ami.refusals import IN_USE, SHUTTING_DOWN
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import AmiMessage
-from acqs_core.errors import AlreadyInUse, ConnectFailed, LoginRefused, ResponseTimeout, ShuttingDown
+from acqs_core.errors import (
+    AlreadyInUse,
+    ConnectFailed,
+    LoginRefused,
+    ResponseTimeout,
+    SettingsError,
+    ShuttingDown,
+    TlsFailed,
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +64,11 @@ class QueueManager(Manager):  # type: ignore[misc]
     async def connect(self) -> QueueProtocol:
         """Connect, await the banner, log in. Raises ConnectFailed or LoginRefused, with the socket closed."""
         endpoint = self.endpoint
+        if endpoint.tls:
+            try:
+                endpoint.tls_context()
+            except SettingsError as error:  # it could be read when we started, and will be again
+                raise TlsFailed(f"no session with Asterisk at {endpoint.place}: {error}; nothing was sent") from None
         try:
             async with asyncio.timeout(endpoint.connect_timeout):
                 _, self.protocol = await self.loop.create_connection(

@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from acqs_core.ami.session import NotWritten
-from acqs_core.errors import ChildLost, LoginRefused, ResponseTimeout, SessionLost
+from acqs_core.ami.session import NotWritten, Session
+from acqs_core.errors import ChildLost, LoginRefused, ResponseTimeout, SessionLost, TlsFailed
 from acqs_core.sender.process import remote
 from acqs_core.sender.process import server as keeping
 from acqs_core.sender.process.remote import SILENCE
@@ -45,6 +46,15 @@ async def test_a_refused_login_is_the_error_that_it_is_in_a_task() -> None:
     async with AmiServer() as server, opening_at(server.endpoint("wrong")) as openings:
         with pytest.raises(LoginRefused, match="refused the login of 'acqs'"):
             await openings.open()
+
+
+async def test_a_tls_ca_that_can_be_read_no_longer_is_told_with_its_name_as_in_a_task(tmp_path: Path) -> None:
+    """It was there when the engine started; a fork server that is started anew needs it again."""
+    async with AmiServer() as server, opening_at(server.endpoint(tls=True, tls_ca=f"{tmp_path}/gone.pem")) as openings:
+        with pytest.raises(TlsFailed, match=r"tls_ca: .*gone\.pem.* cannot be read.*nothing was sent"):
+            await openings.open()
+        with pytest.raises(TlsFailed, match=r"tls_ca: .*gone\.pem.* cannot be read.*nothing was sent"):
+            await Session.open(server.endpoint(tls=True, tls_ca=f"{tmp_path}/gone.pem"))
 
 
 @pytest.mark.parametrize("fault", [STOP, KILL])
