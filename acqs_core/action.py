@@ -12,7 +12,7 @@ import datetime as dt
 import enum
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from acqs_core.errors import ActionInvalid
 
@@ -27,6 +27,9 @@ MAX_ACTION_ID = 64
 
 LINE_COLUMNS = tuple(f"cmd_line_{letter}" for letter in "bcdefghijk")
 """The columns that hold header lines, in the order in which they are written (seed step 1)."""
+
+OUR_IDS = "acqs-"
+"""How the ActionIDs and ChannelIds that we give begin, by which the listener knows whose an event is."""
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _TIGHT_COLON = re.compile(r"\A([^:]*):(?=[^ ])")
@@ -110,12 +113,16 @@ def header(lines: Iterable[str], name: str) -> str | None:
 
     The colon must follow the name at once, as it must for Asterisk: a row whose line reads `Async : true` has no Async.
     """
+    return next(headers(lines, name), None)
+
+
+def headers(lines: Iterable[str], name: str) -> Iterator[str]:
+    """The values of all header lines called `name`, as `header` gives the first."""
     wanted = name.lower()
     for line in lines:
         key, colon, value = line.partition(":")
         if colon and key.lower() == wanted:
-            return value.strip()
-    return None
+            yield value.strip()
 
 
 def channel_id(man_id: int) -> str:
@@ -124,7 +131,7 @@ def channel_id(man_id: int) -> str:
     Ten digits, always: Asterisk 22.10.1 takes a new id that is the beginning of a living one for the same one, and
     refused acqs-12 while acqs-120 lived (16.28.0 compares whole ids).
     """
-    return f"acqs-{man_id:010d}"
+    return f"{OUR_IDS}{man_id:010d}"
 
 
 def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
@@ -149,7 +156,7 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     own_id = header(lines, "ActionID") or None
     if own_id is not None and not (0 < len(own_id) <= MAX_ACTION_ID and own_id.isascii()):
         raise ActionInvalid(f"its ActionID is not 1 to {MAX_ACTION_ID} ASCII characters; shorten it or leave it out")
-    action_id = own_id or f"acqs-{row.man_id}-{nonce}"
+    action_id = own_id or f"{OUR_IDS}{row.man_id}-{nonce}"
     out = [f"Action: {name}"]
     if own_id is None:
         out.append(f"ActionID: {action_id}")

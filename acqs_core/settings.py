@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from acqs_core import harmless
 from acqs_core.errors import SettingsError
 
 DEFAULT_FILES = (Path("acqs.toml"), Path("/etc/acqs/acqs.toml"))
@@ -97,14 +98,27 @@ class SenderSettings(_Section):
     """Seconds to wait for Asterisk's answer before the outcome is unknown."""
     expire_new_after: float = Field(default=0.0, ge=0)
     """Seconds after which a NEW row is too old to be sent; 0 is never."""
-    allow_actions: tuple[str, ...] = ()
-    """AMI actions that may be sent, by name; empty is all."""
+    allow_actions: tuple[str, ...] = harmless.ACTIONS
+    """AMI actions that may be sent, by name; `*` is all."""
+    allow_applications: tuple[str, ...] = harmless.APPLICATIONS
+    """Applications that an Originate may name in place of an extension; `*` is all."""
+    allow_commands: tuple[str, ...] = harmless.COMMANDS
+    """First words of the console commands that a Command may run; `*` is all."""
+    allow_functions: tuple[str, ...] = harmless.FUNCTIONS
+    """Dialplan functions that a row may set or read as variables; `*` is all, and lets `${…}` pass in any header."""
     isolation: Literal["task", "process"] = "task"
     """Where a child session runs: in a task of the sender, or in an operating-system process of its own."""
     on_backlog: Literal["send", "hold"] = "send"
     """After an outage with old NEW rows waiting: send them, or pause until somebody has looked and resumes."""
     backlog_after: float = Field(default=60.0, gt=0)
     """Seconds after which a waiting NEW row counts as backlog for `on_backlog = "hold"`."""
+
+    @field_validator("allow_actions")
+    @classmethod
+    def _allows_something(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not any(name.strip() for name in value):
+            raise ValueError('it allows no action at all; name some, write "*" for all, or leave it out')
+        return value
 
 
 class ListenerSettings(_Section):
@@ -240,7 +254,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             node = node.setdefault(key, {})
             if not isinstance(node, dict):
                 raise SettingsError(f"environment {name}: {keys[0]!r} is set as a whole too; leave one of the two out")
-        node[keys[-1]] = _names_in(value) if keys[-1] == "allow_actions" else value
+        node[keys[-1]] = _names_in(value) if keys[-1].startswith("allow_") else value
     return tree
 
 

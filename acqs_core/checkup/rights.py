@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from acqs_core import harmless
 from acqs_core.ami.refusals import class_for
 from acqs_core.ami.session import AmiMessage, Form
 from acqs_core.settings import Settings
@@ -18,7 +19,7 @@ Listing = Mapping[str, frozenset[str]]
 """The actions that a user may perform, in lower case, each with the write classes of which any allows it."""
 
 USUAL = ("Originate", "Redirect", "Hangup")
-"""What a dialer queues, where `allow_actions` does not say."""
+"""What a dialer queues, where nobody has chosen `allow_actions`."""
 
 BROAD = ("command", "config", "system")
 """Classes with which a user can run programs or change the configuration: worth a word where nothing needs them."""
@@ -45,7 +46,8 @@ def queued_actions(settings: Settings, recent: Collection[str]) -> list[str]:
     """The actions that the sender must be able to perform: those it may send, else the usual and the recent ones."""
     allowed = settings.sender.allow_actions
     named = {name.lower(): name for name in (*recent, *USUAL)}
-    return sorted(allowed) if allowed else sorted(named.values())
+    chosen = allowed != harmless.ACTIONS and harmless.ALL not in allowed
+    return sorted(allowed) if chosen else sorted(named.values())
 
 
 def write_classes(actions: Collection[str], form: Form) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from acqs_core.action import Message, Outcome, Row, compose, header
+from acqs_core.action import OUR_IDS, Message, Outcome, Row, compose, header, headers
 from acqs_core.errors import ActionInvalid
+from acqs_core.sender.permission import Permission
 from acqs_core.settings import SenderSettings
 
 _RECORDING_EXTENSIONS = frozenset(("8309", "8310"))
@@ -15,7 +16,7 @@ class Screening:
     """The checks of design §1, QUEUE → DEAD."""
 
     def __init__(self, settings: SenderSettings) -> None:
-        self._allowed = frozenset(name.strip().lower() for name in settings.allow_actions if name.strip())
+        self._permission = Permission(settings)
         self._expire_after = settings.expire_new_after
 
     def asks_for_dead_call(self, row: Row) -> bool:
@@ -32,8 +33,12 @@ class Screening:
             message = self.compose(row, "0000", True)
         except ActionInvalid as error:
             return Outcome.INVALID, str(error)
-        if self._allowed and message.action.lower() not in self._allowed:
-            return Outcome.NOT_ALLOWED, f"{message.action} is not among the allow_actions of the settings"
+        for name in ("ActionID", "ChannelId", "OtherChannelId"):
+            if any(value.lower().startswith(OUR_IDS) for value in headers(row.lines, name)):
+                # Its events would be taken for those of the row that the id names.
+                return Outcome.INVALID, f"its {name} begins with {OUR_IDS}, as only our own may; choose another"
+        if (objection := self._permission.refusal(message)) is not None:
+            return Outcome.NOT_ALLOWED, objection
         if self._expire_after and row.age is not None and row.age > self._expire_after:
             return Outcome.EXPIRED, f"it waited {row.age:.0f} s, expire_new_after is {self._expire_after:g} s"
         if self.asks_for_dead_call(row) and row.callerid in dead_callerids:

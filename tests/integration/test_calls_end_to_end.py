@@ -129,7 +129,7 @@ async def test_the_output_of_a_command_is_in_the_journal(stand: Stand) -> None:
 
 
 async def test_an_action_that_asterisk_refuses_is_dead_with_its_words(stand: Stand) -> None:
-    async with stand.engine():
+    async with stand.engine(sender={"allow_actions": ["NoSuchAction"]}):
         man_id = stand.produce(raw("NoSuchAction", ("Key: value",)))
         end = await stand.until_dead(man_id)
     assert end.outcome is not None

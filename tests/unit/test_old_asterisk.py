@@ -51,7 +51,7 @@ async def running(server: Asterisk14, file: Path, isolation: str = "task") -> As
     tree = {
         "queue": {"url": f"sqlite:///{file}"},
         "asterisk": {"host": "127.0.0.1", "port": server.port, "username": "cron", "secret": "1234"},
-        "sender": {"linger": 0.1, "isolation": isolation},
+        "sender": {"linger": 0.1, "isolation": isolation, "allow_commands": ["dialplan show"]},
     }
     engine = Engine(Settings.model_validate(tree))
     task = asyncio.create_task(engine.run())

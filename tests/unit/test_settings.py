@@ -109,10 +109,21 @@ def test_the_database_may_come_from_the_environment_alone() -> None:
 
 @pytest.mark.parametrize(
     ("value", "read"),
-    [("Originate, Hangup", ("Originate", "Hangup")), ("Ping", ("Ping",)), ("", ()), (" , ", ())],
+    [("Originate, Hangup", ("Originate", "Hangup")), ("Ping", ("Ping",)), ("*", ("*",))],
 )
 def test_actions_are_listed_with_commas_in_the_environment(value: str, read: tuple[str, ...]) -> None:
     assert load(environ={"ACQS_SENDER__ALLOW_ACTIONS": value}).sender.allow_actions == read
+
+
+@pytest.mark.parametrize("nothing", ["", " , "])
+def test_a_list_of_actions_without_one_is_refused_as_nobody_can_mean_it(nothing: str) -> None:
+    with pytest.raises(SettingsError, match=r"environment ACQS_SENDER__ALLOW_ACTIONS: .* allows no action"):
+        load(environ={"ACQS_SENDER__ALLOW_ACTIONS": nothing})
+
+
+def test_no_application_command_or_function_may_be_meant() -> None:
+    none = load(environ={f"ACQS_SENDER__ALLOW_{name}": "" for name in ("APPLICATIONS", "COMMANDS", "FUNCTIONS")}).sender
+    assert (none.allow_applications, none.allow_commands, none.allow_functions) == ((), (), ())
 
 
 def test_variables_of_other_tools_are_left_alone() -> None:
