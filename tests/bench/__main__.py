@@ -1,4 +1,4 @@
-"""`python -m tests.bench [burst] [latency] [idle] [processes] [help] [console]`: JSON lines on stdout, else on stderr.
+"""`python -m tests.bench [NAME…]`: the figures of NAMES, or of all, as JSON lines on stdout; all else on stderr.
 
 Exit codes: 0 done, 1 a real part is not to be had here.
 """
@@ -11,14 +11,14 @@ import sys
 from collections.abc import AsyncIterator
 
 from acqs_core import loop
-from tests.bench import burst, console, idle, latency, processes, start
+from tests.bench import burst, console, idle, latency, listening, processes, start
 from tests.bench.figure import Figure, say
 from tests.bench.scene import Scene
 from tests.lab.errors import LabUnavailable
 from tests.lab.processes import ServerFailed
 from tests.lab.session import Lab
 
-NAMES = ("burst", "latency", "idle", "processes", "help", "console")
+NAMES = ("burst", "latency", "idle", "processes", "listening", "help", "console")
 
 
 def main() -> int:
@@ -60,6 +60,9 @@ async def _figures(names: list[str]) -> AsyncIterator[Figure]:
                 yield await burst.measure(scene, isolation="process")
                 yield await processes.memory(scene)
                 yield await processes.faults(scene)
+            elif name == "listening":
+                for figure in await listening.measure(scene):
+                    yield figure
             elif name == "console":
                 for figure in await console.measure():
                     yield figure

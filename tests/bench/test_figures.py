@@ -6,9 +6,11 @@ what is promised must be reached. Whether the promise itself is kept is for `mak
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.bench import burst, idle, latency, processes, start
+from tests.bench import burst, idle, latency, listening, processes, start
 from tests.bench.figure import Figure
 from tests.bench.scene import Scene
 from tests.lab.asterisk import Asterisk
@@ -74,6 +76,25 @@ async def test_children_that_are_killed_or_stopped_hardly_delay_the_other_rows(s
         if tried[-1].ratio <= WITH_FAULTS / NOISE:
             return
     pytest.fail(f"too slow, best of {TRIES}: {[figure.line() for figure in tried]}", pytrace=False)
+
+
+async def test_a_flood_while_the_database_stands_still_loses_no_change_and_stays_small(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """Longer than our statements wait for it; `make bench BENCH=listening` has the whole of it."""
+    stall, seconds, living = 2.5, 4.0, 50
+    calls = int(seconds * listening.RATE / listening.EVENTS_A_CALL)
+    async with (
+        listening.Flood.of(scene.stand, calls, living) as flood,
+        listening.started(scene.stand, flood, tmp_path) as listener,
+    ):
+        told = await listening.replay_with_stall(scene.stand, flood, stall)
+        await listening.until_right(scene.stand, flood, living)
+        await listener.said("all that waited is written")
+        most = listening.megabytes(listener.pid, "VmHWM")
+        assert await listener.terminate() == 0
+    assert most < 200
+    assert told["events"] / told["seconds"] >= listening.RATE * NOISE, told
 
 
 def test_help_comes_at_once() -> None:
