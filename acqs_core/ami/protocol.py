@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from panoramisk.ami_protocol import AMIProtocol
 
-from acqs_core.ami import tls
+from acqs_core.ami import tls, vanished
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import EOL, AmiMessage, Framer, action_id_of, decode, event_name, parse
 from acqs_core.errors import AmiError, ConnectFailed, NoBanner, ResponseTimeout, SessionLost, TlsFailed
@@ -104,6 +104,7 @@ class QueueProtocol(AMIProtocol):  # type: ignore[misc]
         self.log = log
         # Every write that the kernel does not take at once is to be noticed.
         self.transport.set_write_buffer_limits(high=0)
+        vanished.notice(transport.get_extra_info("socket"))
         self.limit(NO_BANNER, self._owner.endpoint.banner_timeout)
 
     async def start_tls(self) -> None:
