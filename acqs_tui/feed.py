@@ -18,7 +18,7 @@ from typing import Any
 
 from acqs_core.control import host, places
 from acqs_core.control.client import Client
-from acqs_core.errors import AcqsError, ControlError, QueueError
+from acqs_core.errors import AcqsError, ControlError
 from acqs_core.settings import Settings
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.rows import RowRecord, unpack
@@ -192,7 +192,7 @@ class Feed:
         while self.loaded < self.settings.console.window:
             try:
                 page = await client.ask("page", before=before, limit=PAGE)
-            except QueueError:
+            except AcqsError:
                 await asyncio.sleep(STALE_EVERY)
                 continue
             self._keep(unpack(page["rows"], self._clock()))
@@ -207,7 +207,7 @@ class Feed:
         """Rows that producers insert: the engine is told of them by nobody."""
         while True:
             await asyncio.sleep(NEWER_EVERY)
-            with contextlib.suppress(QueueError):
+            with contextlib.suppress(AcqsError):
                 more = True
                 while more:
                     newer = await client.ask("newer", than=max(0, self._newest - LOOK_BACK), limit=PAGE)
@@ -221,7 +221,7 @@ class Feed:
             await asyncio.sleep(STALE_EVERY)
             man_ids = self.stale()[:PAGE]
             if man_ids:
-                with contextlib.suppress(QueueError):
+                with contextlib.suppress(AcqsError):
                     rows = unpack(await client.ask("rows", man_ids=man_ids), self._clock())
                     self._keep(rows)
                     self._gone += set(man_ids) - {row.id for row in rows}

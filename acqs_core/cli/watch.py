@@ -90,12 +90,12 @@ async def _watch(engine: Client, feed: str, show: Callable[[dict[str, Any]], Non
     came = asyncio.Event()
 
     def take(message: dict[str, Any]) -> None:
-        if follow or not came.is_set():
+        if message["feed"] == feed and (follow or not came.is_set()):
             show(message)
-        came.set()
+            came.set()
 
     engine.on_feed = take
-    await engine.follow(feed)
+    await engine.follow(*{feed, "status"})  # by its status an engine that hangs is told from one that has no events
     if follow:
         raise ControlError(await engine.gone() or "the engine is gone")
     try:

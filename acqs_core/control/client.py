@@ -26,6 +26,10 @@ ANSWER = 20.0
 GREETING = 3.0
 """Seconds in which a living engine greets."""
 
+SILENCE = 10.0
+"""Seconds without a word from an engine whose status is followed, which it tells twice a second: it was stopped, or
+hangs."""
+
 
 class Client:
     """One connection to one engine; it ends when the engine does."""
@@ -38,6 +42,7 @@ class Client:
         """Called with each message of a feed, from the read itself."""
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._patience: float | None = None
         self._reading = asyncio.create_task(self._read(), name="control")
 
     @classmethod
@@ -107,6 +112,7 @@ class Client:
 
     async def follow(self, *feeds: str) -> None:
         """Have these feeds, and no others, given to `on_feed` from now on."""
+        self._patience = SILENCE if "status" in feeds else None
         await self.ask("follow", feeds=list(feeds))
 
     async def gone(self) -> str:
@@ -134,8 +140,10 @@ class Client:
     async def _read(self) -> str:
         why = "the engine has ended"
         try:
-            while line := await self._reader.readline():
+            while line := await self._line():
                 self._take(decode(line))
+        except TimeoutError:
+            why = f"the engine has said nothing for {SILENCE:g} s; is it stopped or overloaded?"
         except (ConnectionError, ValueError, ControlError) as error:
             why = f"the connection to the engine was lost: {error}"
         finally:
@@ -143,6 +151,10 @@ class Client:
                 if not answer.done():
                     answer.set_exception(ControlError(f"{why}; whether that was done is not known"))
         return why
+
+    async def _line(self) -> bytes:
+        async with asyncio.timeout(self._patience):
+            return await self._reader.readline()
 
     def _take(self, message: Message) -> None:
         if "feed" in message:

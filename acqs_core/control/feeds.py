@@ -8,9 +8,11 @@ events    AMI events as the listener reads them                 (likewise)
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from acqs_core.ami.wire import decode as text_of
@@ -28,6 +30,10 @@ STATUS_EVERY, DEPTH_EVERY, SESSIONS_EVERY, ROWS_EVERY = 0.5, 1.0, 0.2, 0.2
 
 UNKNOWN_EVERY = 3.0
 """Seconds between counts of the actions of which nobody knows what became."""
+
+PATIENCE = 1.0
+"""Seconds that a look waits for the database. What takes longer is told when it is there; the engine's own word is told
+meanwhile, so that a console can tell an engine without a database from one that hangs."""
 
 CAP = 1000
 """Where counts of rows stop (design §3)."""
@@ -70,6 +76,12 @@ class Feeds:
         self._looked: dict[str, float] = {}
         self._depth: Message | None = None
         self._unknown = 0
+        self._asking: dict[str, asyncio.Task[None]] = {}
+
+    def close(self) -> None:
+        """Ask the database for nothing any more."""
+        for task in self._asking.values():
+            task.cancel()
 
     async def look(self, desk: Desk, wanted: set[str]) -> None:
         """Gather what is new for these feeds."""
@@ -77,8 +89,8 @@ class Feeds:
             await self._look_at_the_engine(desk)
         if "sessions" in wanted and self._is_time("sessions", SESSIONS_EVERY):
             self._look_at_sessions()
-        if "rows" in wanted and self._is_time("rows", ROWS_EVERY):
-            await self._look_at_rows(desk)
+        if "rows" in wanted:
+            await self._ask("rows", ROWS_EVERY, lambda: self._look_at_rows(desk))
 
     def begins(self, name: str) -> int:
         """Where a new follower of this feed begins."""
@@ -103,11 +115,8 @@ class Feeds:
         return self._rows if name == "rows" else None
 
     async def _look_at_the_engine(self, desk: Desk) -> None:
-        if self._is_time("depth", DEPTH_EVERY):
-            self._depth = await self._count()
-        if self._is_time("unknown", UNKNOWN_EVERY):
-            with contextlib.suppress(QueueError):  # the status says that the database is away
-                self._unknown = await desk.in_thread(lambda: desk.count_unknown(CAP))
+        await self._ask("depth", DEPTH_EVERY, self._count)
+        await self._ask("unknown", UNKNOWN_EVERY, lambda: self._count_unknown(desk))
         self._state("status", self._engine.status() | {"depth": self._depth, "unknown": self._unknown})
 
     def _look_at_sessions(self) -> None:
@@ -119,11 +128,22 @@ class Feeds:
         if state != before:
             self._states[name] = (version + 1, state)
 
-    async def _count(self) -> Message | None:
+    async def _ask(self, name: str, every: float, ask: Callable[[], Awaitable[None]]) -> None:
+        """Ask the database for this, unless it is too early or it is still being asked; do not wait for long."""
+        asking = self._asking.get(name)
+        if (asking is None or asking.done()) and self._is_time(name, every):
+            asking = self._asking[name] = asyncio.ensure_future(ask())
+            await asyncio.wait((asking,), timeout=PATIENCE)
+
+    async def _count(self) -> None:
         try:
-            return dataclasses.asdict(await self._engine.depth(CAP))
+            self._depth = dataclasses.asdict(await self._engine.depth(CAP))
         except QueueError:
-            return None
+            self._depth = None
+
+    async def _count_unknown(self, desk: Desk) -> None:
+        with contextlib.suppress(QueueError):  # the status says that the database is away
+            self._unknown = await desk.in_thread(lambda: desk.count_unknown(CAP))
 
     async def _look_at_rows(self, desk: Desk) -> None:
         touched = self._engine.telemetry.touched

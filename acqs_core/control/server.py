@@ -97,6 +97,7 @@ class ControlServer:
         for task in list(self._visitors):
             task.cancel()
         await asyncio.gather(*self._visitors, return_exceptions=True)
+        self._feeds.close()
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()

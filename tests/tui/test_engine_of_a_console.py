@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -71,6 +72,32 @@ async def test_a_console_without_an_engine_starts_one_that_the_next_attaches_to_
     await comes(lambda: not lives(pid))
     with pytest.raises(ControlError):
         await Client.attach(settings.server_ip, settings.control.folder)
+
+
+async def test_an_engine_that_is_stopped_is_told_and_shown_again_when_it_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_core.control.client.SILENCE", 2.0)
+    starter = Feed(settings)
+    await starter.connect()
+    pid = starter.greeting["pid"]
+    await comes(lambda: starter.status.get("state") == "RUNNING")
+    await starter.close()
+    feed = Feed(settings)
+    await feed.connect()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert "is it stopped" in await asyncio.wait_for(feed.gone(), 10)
+        with pytest.raises(ControlError, match="is it stopped"):
+            await feed.connect(embed=False)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await feed.connect(embed=False)
+    new = call("Local/600@default", exten="610")
+    man_id = await feed.ask("insert", action=new.action, lines=new.lines)
+    await comes(lambda: man_id in {row.id for row in feed.take().rows})
+    await feed.close(stop=True)
+    await comes(lambda: not lives(pid))
 
 
 async def test_an_engine_that_a_console_starts_stands_by_while_another_holds_the_lease(settings: Settings) -> None:

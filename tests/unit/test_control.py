@@ -9,6 +9,7 @@ import os
 import sqlite3
 import stat
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from acqs_core.control.client import Client
 from acqs_core.control.wire import RowView, decode, encode
 from acqs_core.engine import Engine
 from acqs_core.errors import ControlError, NotFound, Refused
-from acqs_core.queue.types import OutcomeRecord
+from acqs_core.queue.types import Depth, OutcomeRecord
 from acqs_core.settings import Settings
 from tests.hosted import running
 
@@ -279,3 +280,43 @@ async def test_a_timeline_says_why_the_row_is_where_it_is(engine: Engine, consol
     told = await console.ask("timeline", man_id=man_id)
     assert told["why"].startswith("It waits to be claimed: sending is paused by ")
     assert "(storm)" in told["why"]
+
+
+async def test_while_the_database_stands_still_the_engine_goes_on_telling_its_status(
+    engine: Engine, console: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_core.control.feeds.PATIENCE", 0.1)
+    go_on, depth = threading.Event(), engine.store.depth
+
+    def still(cap: int) -> Depth:
+        go_on.wait(10)
+        return depth(cap)
+
+    monkeypatch.setattr(engine.store, "depth", still)
+    seen = Seen(console)
+    await console.follow("status")
+    try:
+        await seen.until(lambda: len(seen.messages) >= 3, 5)
+    finally:
+        go_on.set()
+    await seen.until(lambda: seen.messages[-1]["is"]["depth"] is not None)
+
+
+async def test_an_engine_that_falls_silent_is_given_up_and_what_was_asked_is_in_doubt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_core.control.client.SILENCE", 0.2)
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(encode({"acqs": 1}))
+        await reader.readline()
+        writer.write(encode({"id": decode(await reader.readline())["id"], "is": None}))
+        await reader.read()
+        writer.close()
+
+    where = folder / "engine.sock"
+    async with await asyncio.start_unix_server(hang, where), await Client.connect(where) as console:
+        await console.follow("status")
+        with pytest.raises(ControlError, match=r"nothing for 0.2 s.*whether that was done is not known"):
+            await console.ask("pause")
+        assert "is it stopped or overloaded?" in await console.gone()
