@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from pathlib import Path
 
 SYSTEM = Path("/run/acqs")
@@ -24,7 +25,13 @@ def folder(chosen: str = "") -> Path:
         return Path(chosen)
     if SYSTEM.is_dir() or os.geteuid() == 0:
         return SYSTEM
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/acqs-{os.geteuid()}") / "acqs"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime) / "acqs" if runtime else Path(f"/tmp/acqs-{os.geteuid()}")
+
+
+def is_ours(place: Path) -> bool:
+    """Whether nobody but our own user and root decides what is in a folder: in /tmp anybody may have made it before."""
+    return all(found.st_uid in (0, os.geteuid()) for found in (place.lstat(), place.stat()))
 
 
 def own(place: Path, server_ip: str) -> Path:
@@ -36,6 +43,8 @@ def found(place: Path, server_ip: str) -> list[Path]:
     """The sockets of living engines that serve this server_ip, newest first. Those of dead ones are removed."""
     start = f"{server_ip.replace('/', '_')}-"
     try:
+        if place.parent.stat().st_mode & stat.S_IWOTH and not is_ours(place):
+            return []  # somebody else made it, to be taken for an engine of ours
         names = [path for path in place.iterdir() if path.name.startswith(start) and path.suffix == SUFFIX]
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         return []

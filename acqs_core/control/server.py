@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import grp
 import logging
 import os
-import pwd
 import socket
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from acqs_core.control import places
 from acqs_core.control.desk import Desk
 from acqs_core.control.feeds import NAMES, Feeds
+from acqs_core.control.peers import GROUP, Peer, group_id
 from acqs_core.control.wire import VERSION, Message, decode, encode, refusal
 from acqs_core.errors import AcqsError, ControlError
 
@@ -43,9 +42,6 @@ HELLO = 5.0
 
 MOST = 32
 """Consoles and commands that are served at a time; the next one is sent away."""
-
-GROUP = "acqs"
-"""Members may connect (design §7)."""
 
 
 class ControlServer:
@@ -104,7 +100,14 @@ class ControlServer:
         self._desk.close()
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._begin(reader, writer)
+        peer = Peer.of(writer.get_extra_info("socket"))
+        if peer.may_attach:
+            self._begin(reader, writer)
+            return
+        error = ControlError(f"{peer.name} may not attach to this engine; be root or a member of the group {GROUP}")
+        log.warning("control: %s", error)
+        writer.write(encode(refusal(error)))
+        writer.close()
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Task[None]:
         visitor = Visitor(reader, writer, self._desk, self._feeds)
@@ -123,7 +126,7 @@ class Visitor:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._answering: set[asyncio.Task[None]] = set()
         self._read_only = True
-        self.actor = _peer(writer.get_extra_info("socket"))
+        self.actor = Peer.of(writer.get_extra_info("socket")).name
         self.following: dict[str, int] = {}
         """Feeds, and how much of each was shown."""
 
@@ -212,28 +215,22 @@ class Visitor:
         self._writer.write(encode(message))
 
 
-def _peer(sock: socket.socket) -> str:
-    """Who is at the other end, by the kernel's word."""
-    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
-
-
 def _make_room(path: Path) -> None:
     """Make the folder of a socket, and see that it is nobody else's."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    if path.parent.stat().st_uid not in (0, os.geteuid()):
+    if not places.is_ours(path.parent):
         raise ControlError(f"{path.parent} belongs to another user; name another folder as [control] folder")
     path.unlink(missing_ok=True)
 
 
 def _give_to_group(path: Path) -> None:
     """Let the group in where there is one and we may; else only our own user and root can connect."""
-    try:
-        group = grp.getgrnam(GROUP).gr_gid
-        if path.stat().st_gid != group:  # else it is so already, and our systemd unit refuses every chown
+    group = group_id()
+    # Under our systemd unit it is the group's from the start, and every chown is refused.
+    given = group is not None and path.stat().st_gid == group
+    if group is not None and not given:
+        with contextlib.suppress(PermissionError):
             os.chown(path, -1, group)
-    except (KeyError, PermissionError):
+            given = True
+    if not given:
         log.info("only this user and root can attach a console: there is no group %s that %s can be given", GROUP, path)
