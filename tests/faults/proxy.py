@@ -15,6 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from tests.vanishing import vanish
+
 CHUNK = 1 << 16
 """Bytes read at once; a throttled way reads less, so that what it holds back is not in our memory."""
 
@@ -213,6 +215,13 @@ class Proxy:
     def part(self) -> None:
         """A pulled cable: nothing goes through in either direction, and nobody is told. `mend` ends it."""
         self.up.swallow = self.down.swallow = True
+
+    def vanish(self) -> None:
+        """Both peers of every connection lose power: not even their kernels answer any more. New connections work."""
+        for connection in self._open:
+            for link in (connection.client, connection.server):
+                if link.transport is not None and not link.transport.is_closing():
+                    vanish(link.transport.get_extra_info("socket"))
 
     def mend(self) -> None:
         """End whatever is wrong. A connection that lost bytes is of no use and is cut, as by the retransmissions that
