@@ -106,3 +106,7 @@ class ControlError(AcqsError):
     """Something went wrong between a console and its engine: none there, gone, or one that speaks otherwise."""
 
     exit_code = 7
+
+
+class NoEngine(ControlError):
+    """No engine is there to attach to, not even one that does not answer."""

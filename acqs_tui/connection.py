@@ -31,10 +31,10 @@ class Connection:
 
     async def keep(self, *, start: bool = True) -> None:
         """Connect, and again whenever the engine is gone; runs until cancelled. `start` one where there is none."""
-        feed, lost = self._console.feed, ""
+        feed, lost, told = self._console.feed, "", False
         while True:
             try:
-                await feed.connect(embed=start)
+                await feed.connect(embed=start, anyway=told)
             except AcqsError as error:
                 if start or not lost:
                     lost = str(error)
@@ -48,7 +48,7 @@ class Connection:
             self._wanted.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOK_EVERY)
-            start = self._wanted.is_set()
+            start = told = self._wanted.is_set()
 
     def take_over(self) -> None:
         """Attach to an engine, or start one."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from acqs_core.control import host, places
 from acqs_core.control.client import Client
-from acqs_core.errors import AcqsError, ControlError
+from acqs_core.errors import AcqsError, ControlError, NoEngine
 from acqs_core.settings import Settings
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.rows import RowRecord, unpack
@@ -103,16 +103,17 @@ class Feed:
         """Whether the engine may be stopped from here."""
         return bool(self.greeting.get("may_stop"))
 
-    async def connect(self, *, embed: bool = True) -> None:
-        """Attach to the engine that serves our server_ip here; start one where there is none. Raises AcqsError."""
+    async def connect(self, *, embed: bool = True, anyway: bool = False) -> None:
+        """Attach to the engine that serves our server_ip here; start one where there is none (`embed`), or where none
+        can be attached to (`anyway`): it stands by while another holds the lease. Raises AcqsError."""
         settings = self.settings
         try:
             if self.demo:
-                raise ControlError("a demo has an engine of its own")
+                raise NoEngine("a demo has an engine of its own")
             self._process = None
             client = await Client.attach(settings.server_ip, settings.control.folder, read_only=self.read_only)
-        except ControlError:
-            if not embed or (self.read_only and not self.demo):
+        except ControlError as error:
+            if not embed or (self.read_only and not self.demo) or not (anyway or isinstance(error, NoEngine)):
                 raise  # an engine that is started sends what waits: nobody who may only look starts one
             self._process, ours = await asyncio.to_thread(host.start, settings, demo=self.demo)
             client = await Client.connect(ours, read_only=self.read_only, patience=STARTING)

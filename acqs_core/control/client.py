@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from acqs_core.control import places
 from acqs_core.control.wire import MAX_LINE, VERSION, Message, decode, encode, error_of
-from acqs_core.errors import ControlError
+from acqs_core.errors import ControlError, NoEngine
 
 ANSWER = 20.0
 """Seconds that an answer may take: the database's own patience and some more."""
@@ -76,7 +76,7 @@ class Client:
     async def attach(cls, server_ip: str, folder: str = "", *, read_only: bool = False) -> Self:
         """Attach to the engine that serves this server_ip here: the one that holds a lease, before one that stands by.
 
-        Raises ControlError when there is none.
+        Raises NoEngine when there is none, ControlError when none that is there can be attached to.
         """
         place = places.folder(folder)
         clients, errors = [], list[str]()
@@ -87,7 +87,8 @@ class Client:
                 errors.append(str(error))
         if not clients:
             says = "; ".join(errors) or f"start one with acqs-core run (looked in {place})"
-            raise ControlError(f"no engine that serves {server_ip} can be reached here: {says}")
+            kind = ControlError if errors else NoEngine
+            raise kind(f"no engine that serves {server_ip} can be reached here: {says}")
         clients.sort(key=lambda client: not client.greeting.get("leases"))
         for other in clients[1:]:
             await other.close()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -131,6 +132,20 @@ async def test_a_read_only_console_starts_no_engine(settings: Settings) -> None:
     with pytest.raises(ControlError, match="no engine that serves"):
         await feed.connect()
     assert not feed.embedded
+
+
+async def test_beside_an_engine_that_does_not_answer_another_is_started_only_when_told(settings: Settings) -> None:
+    folder = settings.control.folder
+    with socket.socket(socket.AF_UNIX) as hangs:
+        hangs.bind(f"{folder}/{settings.server_ip}-1.sock")
+        hangs.listen()
+        feed = Feed(settings)
+        with pytest.raises(ControlError, match="does not answer"):
+            await feed.connect()
+        assert not feed.embedded
+        await feed.connect(anyway=True)
+        assert feed.embedded
+        await feed.close(stop=True)
 
 
 async def test_a_console_attaches_to_the_engine_that_runs_before_it_starts_one() -> None:
