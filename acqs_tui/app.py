@@ -69,6 +69,8 @@ class Console(App[int]):
         self.connection = Connection(self)
         self.deeds, self.looks, self.views = Deeds(self), Looks(self), Views(self)
         self._could: list[bool] = []
+        self._says: dict[Pane, str] = {}
+        self._second = 0
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = settings.console.theme
@@ -119,6 +121,8 @@ class Console(App[int]):
 
     def frame(self) -> None:
         """Put what came into the panes."""
+        if not self.screen_stack:
+            return  # it is being taken down, and its timer ticked once more
         feed = self.feed
         news = feed.take()
         if news.rows:
@@ -136,7 +140,11 @@ class Console(App[int]):
         loaded = f"loading {feed.loaded:,}…" if feed.loading else f"{len(self.queue_pane.lines.window.records):,} rows"
         self.counters.tell(feed.status, loaded)
         for pane in self.panes:
-            pane.border_subtitle = self._subtitle(pane)
+            if (says := self._subtitle(pane)) != self._says.get(pane):
+                self._says[pane] = pane.border_subtitle = says  # draws the whole pane, changed or not
+        if int(self.clock()) != self._second:
+            self._second = int(self.clock())
+            self.queue_pane.lines.refresh()  # every row is a second older
 
     @property
     def panes(self) -> list[Pane]:

@@ -75,7 +75,11 @@ class FollowStrip(Static):
     FollowStrip.-open { display: block; }
     """
 
+    _shown: Content | None = None
+
     def tell(self, what: Content | None) -> None:
         """Show this, or nothing."""
-        self.set_class(what is not None, "-open")
-        self.update(what or "")
+        if what != self._shown:  # in words, which no colour contradicts; an update lays the whole screen out
+            self._shown = what
+            self.set_class(what is not None, "-open")
+            self.update(what or "")
