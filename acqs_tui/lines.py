@@ -157,9 +157,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     def settle(self) -> None:
         """The window has changed: find the selected record's line again, and draw."""
-        height = len(self.window) + 1
-        if self.virtual_size.height != height or self.virtual_size.width != self.size.width:
-            self.virtual_size = Size(self.size.width, height)
+        self._grow_to(Size(self.size.width, len(self.window) + 1))
         self.marked &= self.window.records.keys()
         if self.following:
             self._select(len(self.window) - 1)
@@ -167,6 +165,15 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         elif self.selected is not None and self.window.index(self.selected) is None and self._key is not None:
             self._select(self.window.nearest(self._key))
         self.refresh()
+
+    def _grow_to(self, size: Size) -> None:
+        """Take this size. While a bar is shown and stays nothing else moves, and the screen need not be laid out."""
+        bar_stays = self.show_vertical_scrollbar and size.height > self.container_size.height
+        if bar_stays and size.width == self.virtual_size.width:
+            self.set_reactive(ScrollView.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
 
     def clear(self) -> None:
         """Forget all, as when another engine is shown."""
@@ -243,6 +250,11 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         elif new_value >= self.max_scroll_y and new_value > old_value and not self._frozen:
             self.following, self.came = True, 0
         self.refresh()
+
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """A bar comes a layout after the scrolling that makes it necessary, and would not know of it."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
 
     def on_resize(self) -> None:
         """Columns are laid out anew."""
