@@ -16,8 +16,8 @@ async def test_a_call_is_seen_from_its_row_to_its_end(engine: Engine, pilot: Pil
     await until(pilot, lambda: man_id in window.records and window.records[man_id].status is Status.DEAD)
     assert window.records[man_id].outcome == "answered"
     await until(pilot, lambda: any(r["man_id"] == str(man_id) for r in console.sessions_pane.lines.window.visible()))
-    names = {event.name for event in console.events_pane.lines.window.visible()}
-    assert {"Newchannel", "Newstate", "Hangup", "OriginateResponse"} <= names
+    told = {"Newchannel", "Newstate", "Hangup", "OriginateResponse"}
+    await until(pilot, lambda: told <= {event.name for event in console.events_pane.lines.window.visible()})
 
 
 async def test_a_filter_is_applied_while_it_is_typed_and_escape_shows_all(engine: Engine, pilot: Pilot[int]) -> None:
