@@ -272,9 +272,9 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self._select(line)
         top = round(self.scroll_y)
         if line < top:
-            self.scroll_to(y=line, animate=False, immediate=True)
+            self.scroll_to(y=line, animate=False, immediate=True, force=True)
         elif line > top + self.size.height - 2:
-            self.scroll_to(y=line - self.size.height + 2, animate=False, immediate=True)
+            self.scroll_to(y=line - self.size.height + 2, animate=False, immediate=True, force=True)
         self.refresh()
 
     def _select(self, line: int) -> None:
