@@ -213,18 +213,26 @@ class Engine:
                 log.warning("sender: cannot take over yet: %s", error)
                 await asyncio.sleep(STANDBY_EVERY)
         self._granted["sender"].set()
-        # All connections at once, so that they are open before the first burst needs them.
-        await asyncio.gather(*(self._in_thread(self.store.control) for _ in range(THREADS)), return_exceptions=True)
         try:
-            while await self._renewed(grant):
-                await self._follow_pause()
-                await asyncio.sleep(LEASE_EVERY)
+            async with asyncio.TaskGroup() as tasks:
+                # Beside the renewals: a look at the pause waits with all other statements, and a renewal never does.
+                following = tasks.create_task(self._follow_pause(), name="pause")
+                while await self._renewed(grant):
+                    await asyncio.wait((following,), timeout=LEASE_EVERY)
+                following.cancel()
         finally:
             if not self.stopping.is_set():
                 self.sender.lose_lease()
         log.warning("sender: the lease was lost")
 
     async def _follow_pause(self) -> None:
+        # All connections at once, so that they are open before the first burst needs them.
+        await asyncio.gather(*(self._in_thread(self.store.control) for _ in range(THREADS)), return_exceptions=True)
+        while True:
+            await self._look_at_pause()
+            await asyncio.sleep(LEASE_EVERY)
+
+    async def _look_at_pause(self) -> None:
         assert self.sender is not None
         with contextlib.suppress(QueueError):
             control = await self._in_thread(self.store.control)

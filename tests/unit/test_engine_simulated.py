@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
 
 from acqs_core.action import Outcome, Status, call
-from acqs_core.engine import Engine
+from acqs_core.engine import LEASE_TTL, THREADS, Engine
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
+from acqs_core.queue.lease import Leases
 from acqs_core.settings import Settings
 from acqs_core.simulator import Simulator, User
 
@@ -96,3 +100,21 @@ async def test_a_row_that_comes_while_asterisk_boots_is_sent_once_it_has_booted(
     assert simulator.booted, "a call that is sent too early meets a dialplan that is not there yet"
     assert await reached(engine, first, Status.DEAD) is Outcome.ANSWERED
     assert await reached(engine, second, Status.DEAD) is Outcome.ANSWERED
+
+
+async def test_an_engine_whose_statements_all_wait_keeps_its_leases(engine: Engine) -> None:
+    """Renewing has a connection and a thread of its own; whoever stands by must not be let in for a slow table."""
+    waiting = threading.Event()
+    busy = [engine._threads.submit(waiting.wait) for _ in range(THREADS)]
+    database = Database.of(engine.settings.queue, pool_size=1)
+    try:
+        seen = {role: list[dt.datetime | None]() for role in ("sender", "listener")}
+        async with asyncio.timeout(LEASE_TTL):
+            while min(len(set(times)) for times in seen.values()) < 3:
+                for lease in await asyncio.to_thread(Leases(database).view):
+                    seen[lease.role].append(lease.expires_at)
+                await asyncio.sleep(0.1)
+    finally:
+        waiting.set()
+        wait(busy)
+        database.dispose()
