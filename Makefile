@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo dist test test-all lint bench screenshots lab-up lab-down clean
+.PHONY: help setup demo dist test test-all faults lint bench screenshots lab-up lab-down clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test-all: $(READY) lint ## As test, with MySQL and Asterisk 16, then every combi
 	ACQS_REQUIRE=mariadb,asterisk,asterisk16,mysql $(BIN)/pytest $(ARGS) || failed=1; \
 	$(BIN)/python -m tests.matrix $(MATRIX) || failed=1; \
 	exit $$failed
+
+faults: $(READY) ## Every fault TIMES times (20) on real parts, side by side; what happened in docs/reliability.md
+	@$(BIN)/python -m tests.lab prepare >&2
+	@$(BIN)/python -m tests.faults --times $(or $(TIMES),20) $(FAULTS)
 
 bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
 	@$(BIN)/python -m tests.lab prepare >&2

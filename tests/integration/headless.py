@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from acqs_core.action import LINE_COLUMNS, NewAction, Row, Status
 from acqs_core.errors import QueueUnavailable
@@ -29,10 +29,26 @@ from tests.lab.recorder import Recorder
 ROOT = Path(__file__).parents[2]
 
 
+class Daemon(Protocol):
+    """What is used of a process, however it was started (asyncio.subprocess.Process, faults.nursery.Fork)."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stderr(self) -> asyncio.StreamReader | None: ...
+
+    def send_signal(self, signal: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+    async def wait(self) -> int: ...
+
+
 class Headless:
     """One `acqs-core` daemon and the lines it logs."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Daemon) -> None:
         self._process = process
         self.log: list[dict[str, Any]] = []
         """What it has logged so far, one JSON object a line; a line that is none is kept as its message."""
@@ -64,7 +80,11 @@ class Headless:
 
     async def terminate(self, seconds: float = 30.0) -> int:
         """SIGTERM; the exit code once it has ended by itself."""
-        self._process.send_signal(signal.SIGTERM)
+        self.stop()
+        return await self.ended(seconds)
+
+    async def ended(self, seconds: float = 30.0) -> int:
+        """Its exit code once it has ended, by whatever."""
         return await asyncio.wait_for(self._process.wait(), seconds)
 
     async def kill(self) -> None:
@@ -73,6 +93,10 @@ class Headless:
             self._process.kill()
         await self._process.wait()
         await self._reading
+
+    def stop(self) -> None:
+        """SIGTERM; it drains and ends by itself."""
+        self._process.send_signal(signal.SIGTERM)
 
     def freeze(self) -> None:
         """SIGSTOP: it does nothing, and its connections stay open."""
@@ -102,7 +126,7 @@ class Fleet:
 
     def __init__(self, stand: Stand, directory: Path, **sections: Any) -> None:
         self._settings = directory / "acqs.toml"
-        _write(self._settings, stand.flags(**sections))
+        write_settings(self._settings, stand.flags(**sections))
         self._processes: list[Headless] = []
         # A short name: the path of a socket has 107 bytes at the most.
         self._sockets = tempfile.TemporaryDirectory(prefix="acqs-")
@@ -145,7 +169,7 @@ class Fleet:
         self._sockets.cleanup()
 
 
-def _write(path: Path, tree: dict[str, Any]) -> None:
+def write_settings(path: Path, tree: dict[str, Any]) -> None:
     """A TOML file with these settings, for its owner alone, as it holds secrets."""
     plain = [f"{key} = {json.dumps(value)}" for key, value in tree.items() if not isinstance(value, dict)]
     for section, values in tree.items():

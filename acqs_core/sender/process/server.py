@@ -31,7 +31,7 @@ FORK_TIMEOUT = 2.0
 AT_ONCE = 16
 """Requests under way at a time: far fewer than the socket holds, so that writing one never waits."""
 
-COMMAND = (sys.executable, "-m", "acqs_core.sender.process.forkserver")
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "acqs_core.sender.process.forkserver")
 
 
 class ForkServerLost(ConnectFailed):

@@ -1,0 +1,33 @@
+"""kill -9 before, within and after each statement and each write of an action's life: nothing is lost or sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from tests.faults.ground import KINDS, Ground
+from tests.faults.kills import Injection, Kill, kills
+
+AT_ONCE = 8
+"""Injections side by side: most of their time they wait for a lease to expire."""
+
+
+@pytest.mark.timeout(240)
+async def test_killed_at_any_step_nothing_is_lost_and_nothing_sent_twice(ground: Ground) -> None:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def inject(number: int, kill: Kill) -> Injection:
+        async with places:
+            return await kill.inject(ground, KINDS[number % len(KINDS)], random.Random(number))
+
+    done = await asyncio.gather(*map(inject, range(1000), kills()), return_exceptions=True)
+    bad = [f"{kill.step}, {kill.moment}: {found}" for kill, found in zip(kills(), done, strict=True) if _is_bad(found)]
+    assert not bad, "\n".join(bad)
+
+
+def _is_bad(found: Injection | BaseException) -> bool:
+    if isinstance(found, BaseException):
+        return True
+    return bool(found.account.lost or found.account.twice or found.wrong)

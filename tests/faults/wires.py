@@ -1,0 +1,123 @@
+"""Trouble between one engine and Asterisk: on the wire to the real one, and a simulated one that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from acqs_core.simulator import Simulator
+from tests.faults.account import account, until_ended
+from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind
+from tests.faults.kills import PATIENCE, Injection
+from tests.faults.load import Load
+from tests.faults.proxy import Proxy
+
+RATE = 10
+"""Rows a second that are inserted meanwhile."""
+
+Trouble = Callable[[Proxy, random.Random], Awaitable[None]]
+
+Misbehaves = Callable[[Simulator, random.Random], Awaitable[None]]
+
+
+async def torn_action(proxy: Proxy, chance: random.Random) -> None:
+    """Each connection is cut when a random number of bytes has gone to Asterisk: in a login, an action, a Logoff."""
+    for _ in range(3):
+        proxy.up.cut_after = chance.randint(1, 400)
+        await asyncio.sleep(chance.uniform(0.3, 0.8))
+        proxy.mend()
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
+
+
+async def torn_answer(proxy: Proxy, chance: random.Random) -> None:
+    """The same the other way: within the banner, an answer, an event."""
+    for _ in range(3):
+        proxy.down.cut_after = chance.randint(1, 400)
+        await asyncio.sleep(chance.uniform(0.3, 0.8))
+        proxy.mend()
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
+
+
+async def half_closed(proxy: Proxy, chance: random.Random) -> None:
+    """One direction of every connection ends, the other stays open."""
+    for way in (proxy.up, proxy.down):
+        proxy.half_close(way)
+        await asyncio.sleep(chance.uniform(0.3, 0.8))
+
+
+async def silent(proxy: Proxy, chance: random.Random) -> None:
+    """Nothing goes through any more, for longer than the listener believes it, and nobody is told."""
+    proxy.part()
+    await asyncio.sleep(chance.uniform(8, 12))
+    proxy.mend()
+
+
+async def slow(proxy: Proxy, chance: random.Random) -> None:
+    """Every answer is late, and little goes through."""
+    proxy.down.delay = chance.uniform(0.1, 0.5)
+    proxy.up.bytes_per_second = 4_000
+    await asyncio.sleep(4)
+    proxy.mend()
+
+
+async def on_the_wire(trouble: Trouble, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
+    """One engine under load whose way to the real Asterisk is in trouble."""
+    async with ground.place(kind) as place, Proxy(ground.asterisk.ami_port) as proxy:
+        engine = await place.start(asterisk={"port": proxy.port})
+        await engine.said("ready", PATIENCE)
+        async with Load(place, RATE) as load:
+            await asyncio.sleep(chance.uniform(0.3, 1))
+            await trouble(proxy, chance)
+            over = time.monotonic()
+        rows, unknown = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+        took = time.monotonic() - over
+        made = await asyncio.to_thread(ground.witness.made, load.man_ids)
+        assert await engine.terminate(PATIENCE) == 0
+        return Injection(kind, account(rows, unknown, made), took)
+
+
+async def refuses_logins(simulator: Simulator, chance: random.Random) -> None:
+    """It refuses every login for some seconds."""
+    simulator.refuse_logins = True
+    await asyncio.sleep(chance.uniform(1, 3))
+    simulator.refuse_logins = False
+
+
+async def sends_no_banner(simulator: Simulator, chance: random.Random) -> None:
+    """It ends every new connection at once, as with its authlimit reached."""
+    simulator.no_banner = True
+    await asyncio.sleep(chance.uniform(1, 3))
+    simulator.no_banner = False
+
+
+async def answers_nothing(simulator: Simulator, chance: random.Random) -> None:
+    """It takes whatever comes and says nothing, for longer than the listener believes it."""
+    simulator.mute = True
+    await asyncio.sleep(chance.uniform(8, 12))
+    simulator.mute = False
+
+
+async def floods(simulator: Simulator, chance: random.Random) -> None:
+    """It tells of 5,000 things a second that are no business of ours."""
+    await simulator.flood(5_000, chance.uniform(3, 5))
+
+
+async def misbehaving(misbehaves: Misbehaves, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
+    """One engine under load on a simulated Asterisk, which remembers every action that arrived."""
+    async with ground.place(kind) as place, Simulator(seed=chance.randrange(1000)) as simulator:
+        login = {f"{role}_{what}": "acqs" for role in ("listen", "send") for what in ("username", "secret")}
+        engine = await place.start(asterisk={"port": simulator.address[1], **login})
+        await engine.said("ready", PATIENCE)
+        async with Load(place, RATE) as load:
+            await asyncio.sleep(chance.uniform(0.3, 1))
+            await misbehaves(simulator, chance)
+            over = time.monotonic()
+        rows, unknown = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+        took = time.monotonic() - over
+        assert await engine.terminate(PATIENCE) == 0
+        ids = [a.action_id.split("-") for a in simulator.actions if a.name == "Originate"]
+        made = Counter(int(parts[1]) for parts in ids if len(parts) == 3)
+        return Injection(kind, account(rows, unknown, made), took)
