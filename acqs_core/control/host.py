@@ -40,6 +40,7 @@ def start(settings: Settings, *, demo: bool = False) -> tuple[subprocess.Popen[b
         process = subprocess.Popen(
             [sys.executable, "-m", "acqs_core.control.host", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
+            env={name: value for name, value in os.environ.items() if not name.startswith("ACQS_")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
