@@ -218,6 +218,10 @@ def _engine(url: URL, pool_size: int, tls: Mapping[str, Any]) -> sa.Engine:
         "init_command": _SESSION,
         **tls,
     }
+    if url.password is not None:
+        arguments["password"] = str(
+            url.password
+        ).encode()  # PyMySQL would write it in latin1, whatever the server reads
     try:
         return sa.create_engine(url, connect_args=arguments, pool_recycle=RECYCLE, **common)
     except (exc.ArgumentError, TypeError, ValueError) as error:
