@@ -54,6 +54,9 @@ _AWAY = frozenset({
     2002, 2003, 2006, 2013, 2014, 2026, 2045, 2055, 4031,
 })  # fmt: skip
 """MariaDB's and MySQL's numbers for "not now": no connection, too many, shutting down, killed, read only, cut."""
+_FULL = frozenset({1021, 1026, 1114})
+"""No room left on a disk or in a table. Another statement may still find some."""
+
 _MISSING = frozenset({1054, 1146, 1176})
 """No such column, table or index."""
 
@@ -153,6 +156,8 @@ class Database:
             )
         if error.connection_invalidated or code in _AWAY:
             return QueueUnavailable(f"{self.shown}: the database is away, the statement's effect is not known: {text}")
+        if code in _FULL or "disk is full" in text or "o space left on device" in text:
+            return QueueUnavailable(f"{self.shown}: no room is left: {text}; free space on the database's disk")
         if code in _MISSING or "no such table" in text or "no such column" in text:
             self._layout = None
             return SchemaMissing(f"{self.shown}: {text}; `acqs-core db init` makes what is missing")

@@ -28,7 +28,22 @@ GATHER = 0.005
 MAX_JOURNAL = 50_000
 """Journal entries kept while the database is away; beyond that the oldest are dropped and counted."""
 
+MOST_ROWS = 20_000
+"""Rows that may wait to be written before nothing more is sent: days without a database must not fill the memory."""
+
 _BACKOFF_FIRST, _BACKOFF_LONGEST = 0.1, 2.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Batch:
+    """What is being written, and how far that went."""
+
+    transitions: dict[int, Transition] = dataclasses.field(default_factory=dict)
+    outcomes: dict[int, OutcomeRecord] = dataclasses.field(default_factory=dict)
+    journal: list[JournalEntry] = dataclasses.field(default_factory=list)
+    transitions_written: bool = False
+    outcomes_written: bool = False
+    journal_written: bool = False
 
 
 class Writer:
@@ -44,6 +59,7 @@ class Writer:
         """When the first change that waits was learnt, of each row in `_transitions`."""
         self._outcomes: dict[int, OutcomeRecord] = {}
         self._journal: deque[JournalEntry] = deque()
+        self._batch = _Batch()
         self._something = asyncio.Event()
         self._writing = asyncio.Lock()
         self.failing: str | None = None
@@ -52,6 +68,13 @@ class Writer:
     def __len__(self) -> int:
         """Rows and journal entries that wait to be written."""
         return len(self._transitions) + len(self._outcomes) + len(self._journal)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many rows wait that no more should be begun."""
+        transitions = len(self._transitions) + len(self._batch.transitions)
+        outcomes = len(self._outcomes) + len(self._batch.outcomes)
+        return max(transitions, outcomes) >= MOST_ROWS
 
     def transition(self, new: Transition) -> None:
         """Remember a row's step; steps of one row are merged, and DEAD is never taken back."""
@@ -95,24 +118,21 @@ class Writer:
         """Write all that waits, now. Raises QueueError, and then everything still waits."""
         async with self._writing:
             self._something.clear()
-            transitions, self._transitions = self._transitions, {}
+            batch = self._batch = _Batch(self._transitions, self._outcomes, list(self._journal))
+            self._transitions, self._outcomes, self._journal = {}, {}, deque()
             since, self._since = self._since, {}
-            outcomes, self._outcomes = self._outcomes, {}
-            journal, self._journal = list(self._journal), deque()
-            if not (transitions or outcomes or journal):
+            if not (batch.transitions or batch.outcomes or batch.journal):
                 return
-            loop = asyncio.get_running_loop()
             try:
-                await loop.run_in_executor(
-                    self._threads, self._write, list(transitions.values()), list(outcomes.values()), journal
-                )
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._write, batch)
             except BaseException:
-                self._take_back(transitions, outcomes, journal)
-                self._since |= since
+                self._take_back(batch, since)
                 self._counters.batches_failed += 1
                 raise
+            finally:
+                self._batch = _Batch()
             self._counters.batches += 1
-            self._touched.update({**outcomes, **transitions})
+            self._touched.update({**batch.outcomes, **batch.transitions})
             now = time.monotonic()
             for learnt in since.values():
                 self._took.observe(now - learnt)
@@ -120,26 +140,42 @@ class Writer:
                 log.info("all that waited is written")
                 self.failing = None
 
-    def _take_back(
-        self, transitions: dict[int, Transition], outcomes: dict[int, OutcomeRecord], journal: list[JournalEntry]
-    ) -> None:
-        newer, self._transitions = self._transitions, transitions
-        for one in newer.values():
-            self.transition(one)
-        newer_outcomes, self._outcomes = self._outcomes, outcomes
-        for record in newer_outcomes.values():
-            self.outcome(record)
-        self._journal.extendleft(reversed(journal))
+    def _take_back(self, batch: _Batch, since: dict[int, float]) -> None:
+        """What was not written waits again, and what came meanwhile is newer."""
+        if batch.transitions_written:
+            self._touched.update(batch.transitions)
+        else:
+            newer, self._transitions = self._transitions, batch.transitions
+            for one in newer.values():
+                self.transition(one)
+            self._since |= since
+        if not batch.outcomes_written:
+            newer_outcomes, self._outcomes = self._outcomes, batch.outcomes
+            for record in newer_outcomes.values():
+                self.outcome(record)
+        if not batch.journal_written:
+            self._journal.extendleft(reversed(batch.journal))
+            while len(self._journal) > MAX_JOURNAL:
+                self._journal.popleft()
+                self._counters.journal_dropped += 1
         self._something.set()
 
-    def _write(self, transitions: list[Transition], outcomes: list[OutcomeRecord], journal: list[JournalEntry]) -> None:
-        """Outcomes before rows: whoever sees a row DEAD finds its outcome there."""
+    def _write(self, batch: _Batch) -> None:
+        """Outcomes before rows: whoever sees a row DEAD finds its outcome there. A journal for which there is no room,
+        which fills a disk before the rows do, keeps nothing else from being written."""
+        transitions, outcomes = list(batch.transitions.values()), list(batch.outcomes.values())
         try:
-            self._store.record(outcomes, journal)
-            self._store.apply(transitions)
+            self._store.record(outcomes, [])
+            batch.outcomes_written = True
+            try:
+                self._store.record([], batch.journal)
+                batch.journal_written = True
+            finally:
+                self._store.apply(transitions)
+                batch.transitions_written = True
         except (ValueRefused, ValueError, ArithmeticError) as error:
             # The last two are what a driver says of a value before it asks the server.
-            self._write_singly(transitions, outcomes, journal, error)
+            self._write_singly(transitions, outcomes, batch.journal, error)
 
     def _write_singly(
         self,
@@ -153,11 +189,11 @@ class Writer:
             log.error("the database refused a change and it is lost: %s %s: %s", transitions, outcomes, error)
             return
         for record in outcomes:
-            self._write([], [record], [])
+            self._write(_Batch(outcomes={record.man_id: record}))
         for entry in journal:
-            self._write([], [], [entry])
+            self._write(_Batch(journal=[entry]))
         for transition in transitions:
-            self._write([transition], [], [])
+            self._write(_Batch({transition.man_id: transition}))
 
 
 def _merged(old: Transition, new: Transition) -> Transition:

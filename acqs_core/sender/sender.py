@@ -20,7 +20,7 @@ from typing import TypeVar
 from acqs_core.action import Message, Row
 from acqs_core.errors import QueueError
 from acqs_core.queue.store import Store
-from acqs_core.queue.writer import Writer
+from acqs_core.queue.writer import MOST_ROWS, Writer
 from acqs_core.sender.backlog import Backlog
 from acqs_core.sender.child import State
 from acqs_core.sender.clearance import Clearance
@@ -201,6 +201,8 @@ class Sender:
             if not self._gate.has_booted:
                 self._interrupted(now)
                 return BUSY_POLL * 5
+            if self._writer.is_crowded:
+                raise QueueError(f"{MOST_ROWS} rows wait to be written; until they are, nothing more is sent")
             if self._backlog.is_due and not await self._cleared(now):
                 return 1.0
             room = min(self._room(), CLAIM_BATCH)

@@ -24,7 +24,7 @@ from acqs_core.telemetry import Telemetry
 
 
 class Flaky(Store):
-    """A store whose database can be taken away, and which counts the batches that reached it."""
+    """A store whose database can be taken away, and which counts the batches of outcomes that reached it."""
 
     away = False
     batches = 0
@@ -34,7 +34,7 @@ class Flaky(Store):
         self.loop.call_soon_threadsafe(self.tried.set)
         if self.away:
             raise QueueUnavailable("taken away by the test")
-        self.batches += bool(outcomes or journal)
+        self.batches += bool(outcomes)
         super().record(outcomes, journal)
 
     loop: asyncio.AbstractEventLoop
@@ -141,6 +141,65 @@ async def test_the_journal_is_bounded_and_what_it_drops_is_counted(
         for number in range(5):
             writer.journal(1, f"step {number}")
     assert (len(writer), telemetry.counters.journal_dropped) == (3, 2)
+
+
+async def test_however_often_it_could_not_be_written_the_journal_stays_bounded(
+    store: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "MAX_JOURNAL", 3)
+    store.away = True
+    with ThreadPoolExecutor(1) as threads:
+        telemetry = Telemetry()
+        writer = Writer(store, threads, telemetry)
+        for _ in range(4):
+            for number in range(2):
+                writer.journal(1, f"step {number}")
+            with pytest.raises(QueueUnavailable):
+                await writer.flush()
+    assert (len(writer), telemetry.counters.journal_dropped) == (3, 5)
+
+
+async def test_a_journal_without_room_keeps_no_row_from_being_written_and_waits(
+    store: Flaky, writer: Writer, tmp_path: Path
+) -> None:
+    man_id = sent_row(store, tmp_path)
+    with sqlite3.connect(tmp_path / "queue.sqlite3") as database:
+        database.execute("ALTER TABLE acqs_journal RENAME TO away")
+    writer.outcome(OutcomeRecord(man_id, Outcome.BUSY))
+    writer.transition(Transition(man_id, Status.DEAD))
+    writer.journal(man_id, "dead")
+    with pytest.raises(SchemaMissing):
+        await writer.flush()
+    assert store.by_ids([man_id])[0].status is Status.DEAD
+    assert len(writer) == 1, "of what is written nothing waits any longer"
+    with sqlite3.connect(tmp_path / "queue.sqlite3") as database:
+        database.execute("ALTER TABLE away RENAME TO acqs_journal")
+    await writer.flush()
+    timeline = store.timeline(man_id)
+    assert [entry.event for entry in timeline.journal][-1] == "dead"
+    assert timeline.outcome is not None
+    assert timeline.outcome.outcome is Outcome.BUSY
+
+
+async def test_when_too_many_rows_wait_it_says_so_also_while_they_are_being_written(
+    store: Flaky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "MOST_ROWS", 2)
+    store.away = True
+    with ThreadPoolExecutor(1) as threads:
+        writer = Writer(store, threads, Telemetry())
+        for man_id in (1, 2):
+            assert not writer.is_crowded
+            writer.outcome(OutcomeRecord(man_id, Outcome.UNKNOWN))
+        flushing = asyncio.create_task(writer.flush())
+        await store.tried.wait()
+        assert writer.is_crowded
+        with pytest.raises(QueueUnavailable):
+            await flushing
+        assert writer.is_crowded
+        store.away = False
+        await writer.flush()
+        assert not writer.is_crowded
 
 
 def test_a_less_telling_outcome_never_replaces_a_more_telling_one() -> None:
