@@ -274,6 +274,8 @@ class Deliveries:
             log.warning("row %d: the outcome is unknown: %s", child.row.man_id, error)
             self._failed(child, str(error))
             settle.unanswered(self._writer, child, error)
+            # A session that was lost says nothing of when its action is carried out: its caller id waits all the same.
+            self._turns.hold(child.row, max(0.0, child.since + self._settings.response_timeout - time.monotonic()))
             return True
         if response.message == SHUTTING_DOWN and not response.success:
             self._not_taken(child, response.message)

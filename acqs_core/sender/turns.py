@@ -16,6 +16,7 @@ class Turns:
         self._order = CallerIdOrder()
         self._waiting: dict[int, asyncio.Event] = {}
         self._going_back: dict[int, str] = {}
+        self._held: dict[int, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         """How many rows wait."""
@@ -41,8 +42,8 @@ class Turns:
         return not self._order.is_broken(row.callerid)
 
     def give(self, row: Row) -> None:
-        """The row is answered: the next one's turn. Nothing happens for one that goes back."""
-        if row.man_id not in self._going_back:
+        """The row is answered: the next one's turn. Nothing happens for one that goes back, or is held."""
+        if row.man_id not in self._going_back and row.man_id not in self._held:
             self._leave(row.callerid, row.man_id)
 
     def goes_back(self, row: Row) -> None:
@@ -59,15 +60,25 @@ class Turns:
                 self._leave(callerid, man_id)
 
     def hold(self, row: Row, seconds: float) -> None:
-        """A row of an earlier engine may still be answered: those behind it wait as long as it would have waited."""
+        """Nobody will hear the answer to this row, of an earlier engine or of a session that was lost: those behind it
+        wait as long as it would have waited."""
+        if not row.callerid.strip():
+            return
         self._order.enter(row.callerid, row.man_id)
-        asyncio.get_running_loop().call_later(seconds, self._leave, row.callerid, row.man_id)
+        held = self._held.get(row.man_id)
+        if held is not None:
+            held.cancel()
+        self._held[row.man_id] = asyncio.get_running_loop().call_later(seconds, self._let_pass, row)
 
     def let_go(self, rows: Iterable[Row]) -> None:
         """Sending stops: of `rows`, those that wait for a turn wait no longer and go back."""
         for row in rows:
             if row.man_id in self._waiting:
                 self._wake(self._order.breaks(row.callerid))
+
+    def _let_pass(self, row: Row) -> None:
+        del self._held[row.man_id]
+        self._leave(row.callerid, row.man_id)
 
     def _leave(self, callerid: str, man_id: int) -> None:
         following = self._order.leave(callerid, man_id)

@@ -17,7 +17,7 @@ from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.queue.types import Timeline
 from acqs_core.settings import Settings
-from acqs_core.simulator import Simulator
+from acqs_core.simulator import Fault, Simulator
 
 
 @pytest.fixture
@@ -124,6 +124,19 @@ async def test_rows_of_one_caller_id_keep_their_order_when_a_session_is_cut(
     await task
     door.close()
     assert [action.get("Data") for action in simulator.actions if action.name == "Ping"] == ["1", "2", "3", "4", "5"]
+
+
+async def test_after_a_session_lost_without_an_answer_its_caller_id_waits_for_response_timeout(
+    simulator: Simulator, settings: Chosen
+) -> None:
+    simulator.fault = lambda action: Fault.CARRY_OUT_AND_CUT if action.get("Data") == "1" else None
+    pings = [NewAction("Ping", callerid, (f"Data: {number}",)) for number, callerid in enumerate(("S", "S", "O"), 1)]
+    async with running(settings(simulator.address[1], response_timeout=1.5)) as engine:
+        engine.store.insert_many(pings)
+        await until(engine, 2, lambda t: t.row.response == "Y")
+    at = {action.get("Data"): action.at for action in simulator.actions if action.name == "Ping"}
+    assert at["2"] - at["1"] >= 1.4
+    assert at["3"] - at["1"] < 1.0, "nobody else waits"
 
 
 async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(
