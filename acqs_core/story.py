@@ -106,10 +106,10 @@ def _stops(around: Around) -> str:
 def _sent(row: Row, known: OutcomeRecord | None, journal: Sequence[JournalEntry]) -> str:
     outcome = known.outcome if known is not None else None
     says = known.message.rstrip(".") if known is not None else ""
-    if outcome is Outcome.UNKNOWN:
+    if outcome is Outcome.UNKNOWN and row.response != "Y":
         because = f" because {says}" if says else ""
         return f"Its outcome is unknown{because}; it is never sent again by itself, a retry may do it twice."
-    if outcome is not None:
+    if outcome is not None and outcome is not Outcome.UNKNOWN:
         return f"It stays SENT and is over: {_how(outcome, says)}."
     if row.response == "Y":
         calls = row.action.strip().lower() == "originate"

@@ -91,14 +91,20 @@ def list_(
     --unknown shows those that were written and whose outcome nobody knows: they are never sent again unless you say so
     (`queue retry`). A filter is made of terms that must all hold, and looks at the newest 100,000 rows.
     """
+    from acqs_core.queue.browse import outcome_by_now
+
     chosen = settings(config, server_ip, url)
     wanted = parse(filter_, ROW_FIELDS)
-    queue = store(chosen)
+    queue, older_than = store(chosen), chosen.sender.response_timeout
+
+    def told(row: Row, record: OutcomeRecord | None) -> str:
+        return str(outcome_by_now(row, record, older_than) or "")
+
     if unknown:
-        rows = iter(queue.unknown(chosen.sender.response_timeout, WINDOW if wanted else limit))
+        rows = iter(queue.unknown(older_than, WINDOW if wanted else limit))
     else:
         rows = _newest_first(queue, before, status, WINDOW if wanted else limit)
-    passing = (one for one in rows if wanted(of_row(one[0], _outcome(one[1]))))
+    passing = (one for one in rows if wanted(of_row(one[0], told(*one))))
     found = list(itertools.islice(passing, limit))
     if json:
         print_json([_plain(row, outcome) for row, outcome in found])
@@ -107,7 +113,7 @@ def list_(
         ("man_id", "age", "status", "answer", "outcome", "action", "caller id", "channel", "uniqueid"),
         [
             (
-                row.man_id, age(row.age), row.status, row.response, _outcome(outcome), safe(row.action),
+                row.man_id, age(row.age), row.status, row.response, told(row, outcome), safe(row.action),
                 safe(row.callerid), safe(row.channel), safe(row.uniqueid),
             )
             for row, outcome in found
@@ -230,7 +236,3 @@ def purge(
 
 def _plain(row: Row, outcome: OutcomeRecord | None) -> dict[str, Any]:
     return dataclasses.asdict(row) | {"outcome": dataclasses.asdict(outcome) if outcome is not None else None}
-
-
-def _outcome(record: OutcomeRecord | None) -> str:
-    return str(record.outcome) if record is not None and record.outcome is not None else ""

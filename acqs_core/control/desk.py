@@ -22,6 +22,7 @@ from acqs_core.action import NewAction, Row, Status
 from acqs_core.control.wire import Message, RowView
 from acqs_core.errors import ControlError, Refused
 from acqs_core.queue.backlog import EVER
+from acqs_core.queue.browse import outcome_by_now
 from acqs_core.queue.database import Database
 from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
@@ -140,18 +141,18 @@ class Desk:
     def unknown(self, *, limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE) -> list[RowView]:
         """Actions that were or may have been written and whose outcome nobody knows."""
         found = self._store.unknown(self._settings.sender.response_timeout, limit)
-        return [_view(row, record) for row, record in found]
+        return [self._view(row, record) for row, record in found]
 
-    def count_unknown(self, cap: int) -> int:
-        """How many those are, at most one more than `cap`."""
-        return self._store.count_unknown(self._settings.sender.response_timeout, cap)
+    def unknown_ids(self, cap: int) -> list[int]:
+        """The man_ids of those, at most one more than `cap`."""
+        return self._store.unknown_ids(self._settings.sender.response_timeout, cap)
 
     def timeline(self, *, man_id: ManId) -> dict[str, Any]:
         """A row, everything that happened to it, and in one sentence why it is where it is."""
         found = self._store.timeline(man_id)
         why = story.why(found, story.around(self._store, found.row, self._trouble() or ""))
         return {
-            "row": _view(found.row, found.outcome),
+            "row": self._view(found.row, found.outcome),
             "outcome": found.outcome,
             "journal": found.journal,
             "why": why,
@@ -222,13 +223,13 @@ class Desk:
 
     def _views(self, found: list[Row]) -> list[RowView]:
         known = self._store.outcomes([row.man_id for row in found])
-        return [_view(row, known.get(row.man_id)) for row in found]
+        return [self._view(row, known.get(row.man_id)) for row in found]
 
-
-def _view(row: Row, record: OutcomeRecord | None) -> RowView:
-    if record is None:
-        return RowView(row)
-    return RowView(row, record.outcome, record.cause, record.message)
+    def _view(self, row: Row, record: OutcomeRecord | None) -> RowView:
+        outcome = outcome_by_now(row, record, self._settings.sender.response_timeout)
+        if record is None:
+            return RowView(row, outcome)
+        return RowView(row, outcome, record.cause, record.message)
 
 
 def _first_line(error: Exception) -> str:

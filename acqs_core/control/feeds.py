@@ -75,7 +75,7 @@ class Feeds:
         self._states: dict[str, tuple[int, Message]] = {"status": (0, {}), "sessions": (0, {})}
         self._looked: dict[str, float] = {}
         self._depth: Message | None = None
-        self._unknown = 0
+        self._unknown: frozenset[int] = frozenset()
         self._asking: dict[str, asyncio.Task[None]] = {}
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class Feeds:
     async def _look_at_the_engine(self, desk: Desk) -> None:
         await self._ask("depth", DEPTH_EVERY, self._count)
         await self._ask("unknown", UNKNOWN_EVERY, lambda: self._count_unknown(desk))
-        self._state("status", self._engine.status() | {"depth": self._depth, "unknown": self._unknown})
+        self._state("status", self._engine.status() | {"depth": self._depth, "unknown": len(self._unknown)})
 
     def _look_at_sessions(self) -> None:
         failed = self._engine.telemetry.failures.since(0)[0]
@@ -143,7 +143,9 @@ class Feeds:
 
     async def _count_unknown(self, desk: Desk) -> None:
         with contextlib.suppress(QueueError):  # the status says that the database is away
-            self._unknown = await desk.in_thread(lambda: desk.count_unknown(CAP))
+            unknown = frozenset(await desk.in_thread(lambda: desk.unknown_ids(CAP)))
+            self._engine.telemetry.touched.update(unknown - self._unknown)  # by the mere passing of time
+            self._unknown = unknown
 
     async def _look_at_rows(self, desk: Desk) -> None:
         touched = self._engine.telemetry.touched

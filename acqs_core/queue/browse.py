@@ -7,6 +7,7 @@ and searches that filter look at the newest rows only (design §3: 0.4 ms instea
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -172,9 +173,9 @@ class Browsing(Desk):
         known = self.outcomes([row.man_id for row in found])
         return [(row, known.get(row.man_id)) for row in reversed(found)]
 
-    def count_unknown(self, older_than: float, cap: int = 1000) -> int:
-        """How many `unknown` would give; cap + 1 means "more than cap"."""
-        return len(self._unknown_ids(older_than, cap + 1, None))
+    def unknown_ids(self, older_than: float, cap: int = 1000) -> list[int]:
+        """The man_ids of what `unknown` would give, newest first; cap + 1 of them mean "more than cap"."""
+        return self._unknown_ids(older_than, cap + 1, None)
 
     def timeline(self, man_id: int) -> Timeline:
         """Everything about one action. Raises NotFound."""
@@ -240,7 +241,7 @@ class Browsing(Desk):
         )
         flagged = statement(
             f"SELECT m.man_id FROM acqs_outcome o JOIN {TABLE} m ON m.man_id = o.man_id "
-            f"WHERE o.outcome = '{Outcome.UNKNOWN}' AND {ours} ORDER BY o.man_id DESC LIMIT :limit"
+            f"WHERE o.outcome = '{Outcome.UNKNOWN}' AND {ours} AND {_UNANSWERED} ORDER BY o.man_id DESC LIMIT :limit"
         )
         values: dict[str, Any] = {"limit": limit} | ({"before": before} if before is not None else {})
         found = set(self._ids(flagged, values))
@@ -273,6 +274,19 @@ class Browsing(Desk):
             return 0
         clause = statement(f"SELECT MAX(man_id) FROM {TABLE}")
         return int(self._records(clause, {})[0][0] or 0) - SCAN
+
+
+def outcome_by_now(row: Row, known: OutcomeRecord | None, older_than: float) -> Outcome | None:
+    """What became of a row, as far as is known now: UNKNOWN for those of `Browsing.unknown`, flagged or not. Whoever
+    should have flagged one may have been killed."""
+    outcome = known.outcome if known is not None else None
+    if row.status is not Status.SENT:
+        return outcome
+    if row.response == "Y":
+        return None if outcome is Outcome.UNKNOWN else outcome  # an answer came after all
+    sent_at = known.sent_at if known is not None else None
+    age = (dt.datetime.now(dt.UTC) - sent_at).total_seconds() if sent_at is not None else row.age
+    return outcome or (Outcome.UNKNOWN if age is None or age > older_than else None)
 
 
 def _with_whole(row: Row, known: OutcomeRecord) -> Row:

@@ -123,20 +123,27 @@ def test_searches_among_sent_rows_look_at_the_newest_only(
 
 def test_unknown_are_sent_rows_past_their_time_and_those_said_to_be(backend: Backend, store: Store, token: int) -> None:
     now = dt.datetime.now(dt.UTC)
-    late, recent, undated, flagged, answered, settled = (sent(store, token, originate()) for _ in range(6))
+    man_ids = [sent(store, token, originate()) for _ in range(7)]
+    late, recent, undated, flagged, answered, settled, answered_late = man_ids
     store.insert(hangup())
     ago = now - dt.timedelta(minutes=1)
     store.record([
         OutcomeRecord(late, sent_at=ago), OutcomeRecord(recent, sent_at=now), OutcomeRecord(answered, sent_at=ago),
         OutcomeRecord(flagged, Outcome.UNKNOWN, sent_at=now), OutcomeRecord(settled, Outcome.UNKNOWN, sent_at=ago),
+        OutcomeRecord(answered_late, Outcome.UNKNOWN, sent_at=ago),
     ], [])  # fmt: skip
-    store.apply([Transition(answered, answered=True), Transition(settled, Status.DEAD)])
+    store.apply([
+        Transition(answered, answered=True), Transition(settled, Status.DEAD), Transition(answered_late, answered=True),
+    ])  # fmt: skip
     backend.sql("UPDATE vicidial_manager SET entry_date = '2026-01-01 00:00:00' WHERE man_id = ?", undated)
     found = store.unknown(10.0, 50)
     assert [row.man_id for row, _ in found] == [flagged, undated, late]
     assert [record.outcome if record else None for _, record in found] == [Outcome.UNKNOWN, None, None]
     assert [row.man_id for row, _ in store.unknown(10.0, 2)] == [flagged, undated]
-    assert [store.count_unknown(10.0, cap) for cap in (10, 3, 2, 1)] == [3, 3, 3, 2]
+    assert [store.unknown_ids(10.0, cap) for cap in (10, 1)] == [[flagged, undated, late], [flagged, undated]]
+    sent_rows, known = store.by_ids([m for m in man_ids if m != settled]), store.outcomes(man_ids)
+    judged = {row.man_id for row in sent_rows if browse.outcome_by_now(row, known.get(row.man_id), 10.0)}
+    assert judged == {late, undated, flagged}, "a console shows the same"
     page = store.page(unknown=True, limit=2, older_than=10.0)
     assert [row.man_id for row in page.rows] == [flagged, undated]
     assert [row.man_id for row in store.page(unknown=True, before=page.next_before).rows] == [late]

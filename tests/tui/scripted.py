@@ -179,9 +179,9 @@ class ScriptedDesk(Desk):
         why = story.why(told, story.Around())
         return {"row": self._views([man_id])[0], "outcome": told.outcome, "journal": told.journal, "why": why}
 
-    def count_unknown(self, cap: int) -> int:
+    def unknown_ids(self, cap: int) -> list[int]:
         """Rows of which nobody knows what became."""
-        return sum(view.outcome == "unknown" for view in self._script.rows.values())
+        return [man_id for man_id, view in self._script.rows.items() if view.outcome == "unknown"][: cap + 1]
 
     def _views(self, man_ids: list[int]) -> list[RowView]:  # type: ignore[override]
         """The rows, as old as the clock says."""

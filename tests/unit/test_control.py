@@ -118,6 +118,31 @@ async def test_the_status_counts_what_nobody_knows_the_outcome_of(engine: Engine
     assert seen.messages[-1]["is"]["pause"]["actor"] == getpass.getuser()
 
 
+async def test_what_a_killed_engine_left_unanswered_is_told_as_unknown_when_it_is_time(
+    engine: Engine, console: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody flagged it, and nobody touches it any more."""
+    monkeypatch.setattr("acqs_core.control.feeds.UNKNOWN_EVERY", 0.2)
+    await console.ask("pause")
+    man_id = await console.ask("insert", action="Ping")
+    path = engine.settings.queue.url.get_secret_value().removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE vicidial_manager SET status = 'SENT' WHERE man_id = ?", (man_id,))
+    (young,) = await console.ask("rows", man_ids=[man_id])
+    assert RowView.unpack(young).outcome is None
+    seen = Seen(console)
+    await console.follow("rows", "status")
+    with sqlite3.connect(path) as database:
+        late = engine.settings.sender.response_timeout + 1
+        database.execute(f"UPDATE vicidial_manager SET entry_date = datetime(entry_date, '-{late} seconds')")
+    await seen.until(lambda: any(view.outcome is Outcome.UNKNOWN for view in seen.rows(man_id)))
+    (row,) = await console.ask("unknown")
+    assert RowView.unpack(row).outcome is Outcome.UNKNOWN
+    page = await console.ask("page")
+    assert RowView.unpack(page["rows"][0]).outcome is Outcome.UNKNOWN, "also for a console that comes later"
+    assert "its outcome is not known" in (await console.ask("timeline", man_id=man_id))["why"]
+
+
 async def test_what_the_table_refuses_is_refused_with_the_same_error(console: Client) -> None:
     with pytest.raises(NotFound, match="there is no action 4711"):
         await console.ask("discard", man_id=4711)

@@ -78,6 +78,7 @@ def test_a_claimed_row_is_certainly_not_written_and_says_what_it_waits_for(aroun
             told(Status.SENT, Outcome.UNKNOWN, message="no answer within 10 s"),
             "unknown because no answer within 10 s; it is never sent again by itself",
         ),
+        (told(Status.SENT, Outcome.UNKNOWN, response="Y"), "Asterisk has taken it; its call has not rung yet"),
         (told(Status.SENT, Outcome.FAILED, response="Y", message="no such peer"), "its call failed: no such peer"),
         (told(Status.SENT, None, ("sent", ""), ("not taken", "Shutting down")), "it goes back to NEW"),
         (told(Status.UPDATED, channel="PJSIP/1-2"), "rings or is up on PJSIP/1-2"),
