@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from tests.faults import asterisks, databases, leases, wires
 from tests.faults.ground import Ground, Kind
-from tests.faults.kills import TAKE_OVER, Injection, kills
+from tests.faults.kills import TAKE_OVER, Injection, child_killed_at, killed_at, steps
+from tests.faults.stopping import MOMENTS, WRITES
 
 Inject = Callable[[Ground, Kind, random.Random], Awaitable[Injection]]
 """Does it once, at a place of its own, beside others."""
@@ -45,11 +47,18 @@ def faults() -> list[Fault]:
 
 
 def _steps() -> list[Fault]:
-    group = "An engine is killed (SIGKILL) at a step of an action's life"
+    engine = "An engine is killed (SIGKILL) at a step of an action's life"
+    child = "The process of one child session is killed (SIGKILL) at a write (isolation = process)"
     return [
-        Fault(group, f"{kill.step}: {kill.moment}", TAKES_OVER, TAKE_OVER, inject=kill.inject)
-        for kill in kills()
-    ]  # fmt: skip
+        *(
+            Fault(engine, f"{step}: {at}", TAKES_OVER, TAKE_OVER, inject=functools.partial(killed_at, step, [at]))
+            for step, at in itertools.product(steps(), MOMENTS)
+        ),
+        *(
+            Fault(child, f"{step}: {at}", DRAINED, inject=functools.partial(child_killed_at, step, at))
+            for step, at in itertools.product(WRITES, MOMENTS)
+        ),
+    ]
 
 
 def _leases() -> list[Fault]:

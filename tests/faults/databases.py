@@ -11,11 +11,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from tests.faults.account import account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind, Place
 from tests.faults.kills import PATIENCE, Injection
-from tests.faults.load import Load
+from tests.faults.load import QUICK, Load
 from tests.faults.proxy import Proxy
 
 RATE = 10
-"""Rows a second that are inserted at each place."""
+"""Rows a second that are inserted at each place while the database takes them."""
+
+BACKLOG = 60
+"""Rows that are there at each place from the start: an engine, which may send RATE a second, has not sent them all when
+the database goes."""
 
 Outage = Callable[[Ground], Awaitable[None]]
 
@@ -45,25 +49,30 @@ async def wave(outage: Outage, ground: Ground, kinds: Sequence[Kind], chance: ra
     """One outage of the one server, and a place of each of these kinds that lives through it under load."""
     async with contextlib.AsyncExitStack() as stack:
         places = [await stack.enter_async_context(ground.place(kind)) for kind in kinds]
-        engines = [await place.start() for place in places]
+        engines = [await place.start(max_per_second=RATE) for place in places]
         await asyncio.gather(*(engine.said("ready", PATIENCE) for engine in engines))
+        backlogs = [await place.insert([QUICK] * BACKLOG) for place in places]
         loads = [await stack.enter_async_context(Load(place, RATE)) for place in places]
         await asyncio.sleep(chance.uniform(1, 2))
         await outage(ground)
         over = time.monotonic()
+        await asyncio.sleep(1)  # the producers notice, and go on
         await asyncio.gather(*(load.stop() for load in loads))
         found = await asyncio.gather(
-            *(_afterwards(place, kind, load, over) for place, kind, load in zip(places, kinds, loads, strict=True))
+            *(
+                _afterwards(place, kind, [*backlog, *load.man_ids], over)
+                for place, kind, backlog, load in zip(places, kinds, backlogs, loads, strict=True)
+            )
         )
         codes = await asyncio.gather(*(engine.terminate(PATIENCE) for engine in engines))
         assert not any(codes), f"engines ended with {codes}"
         return found
 
 
-async def _afterwards(place: Place, kind: Kind, load: Load, over: float) -> Injection:
-    rows, unknown = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+async def _afterwards(place: Place, kind: Kind, man_ids: list[int], over: float) -> Injection:
+    rows, unknown = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
     took = time.monotonic() - over
-    made = await asyncio.to_thread(place.ground.witness.made, load.man_ids)
+    made = await asyncio.to_thread(place.ground.witness.made, man_ids)
     return Injection(kind, account(rows, unknown, made), took)
 
 
@@ -123,6 +132,6 @@ async def on_the_wire(trouble: Trouble, ground: Ground, kind: Kind, chance: rand
             await asyncio.sleep(chance.uniform(0.3, 1))
             await trouble(proxy, chance)
             over = time.monotonic()
-        found = await _afterwards(place, kind, load, over)
+        found = await _afterwards(place, kind, load.man_ids, over)
         assert await engine.terminate(PATIENCE) == 0
         return found

@@ -1,18 +1,25 @@
-"""An engine is killed at a named step of an action's life, and another that stands by takes over."""
+"""An engine is killed at a named step of an action's life, and another that stands by takes over.
+
+Several kills may follow each other at one place, each engine ending at a step of its own: what one leaves behind, the
+next one finds.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
 import random
+import time
+from collections.abc import Sequence
 
 from acqs_core.action import NewAction, call
 from tests.faults.account import Account, account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind, Place
 from tests.faults.proxy import Proxy
-from tests.faults.stopping import MOMENTS, STATEMENTS, WRITES, Moment, Stop
+from tests.faults.stopping import STATEMENTS, WRITES, Moment, Stop
 from tests.integration.headless import Headless
 
 TAKE_OVER = 5.0
@@ -23,7 +30,7 @@ PATIENCE = 60.0
 never decides whether a row was lost."""
 
 ROWS = 12
-"""Actions of one injection: three rounds of the sessions that an engine may have."""
+"""Actions for each engine that is to be killed: three rounds of the sessions that it may have."""
 
 LATE = 1.65
 """Seconds that a reply takes which is too late for a write and not too late to be read (sender MARK_DEADLINE, and
@@ -46,100 +53,123 @@ class Injection:
     kind: Kind
     account: Account
     seconds: float | None = None
-    """Until it had recovered; None where there is no such moment."""
+    """Until it had recovered; the longest, where there were several such moments."""
     wrong: str = ""
     """What was promised and did not hold, besides what the account and the time tell."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Kill:
-    """A step at which an engine is killed."""
+def steps() -> list[str]:
+    """Every named step."""
+    return [*STATEMENTS, *WRITES]
 
-    step: str
-    moment: Moment
 
-    async def inject(self, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
-        """Do it once, at one of its passages."""
-        stop = Stop(self.step, self.moment, chance.randint(*PASSAGES.get(self.step, (1, 1))))
-        async with ground.place(kind) as place, Proxy(ground.server.port) as proxy:
-            if self.step == "lease taken":
-                return await _killed_alone(place, kind, stop)
-            man_ids: list[int] = []
-            victim = await self._victim(place, stop, proxy, man_ids)
-            heir = await place.start()
-            if self.step != "requeue":  # which has happened by now
-                await heir.said("sender: another engine", PATIENCE)
-            lot, never = _lot(self.step)
-            man_ids += await place.insert(lot)
-            if self.step == "lease given up":
-                await victim.said("ready", PATIENCE)
-                victim.stop()
-            return await _outlived(place, kind, victim, heir, man_ids, {man_ids[index] for index in never})
+async def killed_at(
+    step: str, moments: Sequence[Moment], ground: Ground, kind: Kind, chance: random.Random
+) -> Injection:
+    """Kill an engine at each of these moments of a step, one after the other, and let a last one live."""
+    stops = [Stop(step, at, chance.randint(*PASSAGES.get(step, (1, 1)))) for at in moments]
+    if step == "requeue":
+        # There is something to requeue when the one before was killed just after a claim.
+        stops = [one for stop in stops for one in (Stop("claim", "after"), stop)]
+    async with contextlib.AsyncExitStack() as stack:
+        place = await stack.enter_async_context(ground.place(kind))
+        succession = _Succession(place, stack)
+        for stop in stops:
+            await succession.add(stop)
+        await succession.add(None)
+        rows, unknown = await until_ended(place.store, succession.man_ids, RESPONSE_TIMEOUT, PATIENCE)
+        made = await asyncio.to_thread(ground.witness.made, succession.man_ids)
+        code = await succession.last.terminate(PATIENCE)
+        wrong = f"the last one ended with code {code}" if code else ""
+        return Injection(kind, account(rows, unknown, made, succession.never), max(succession.took), wrong)
 
-    async def _victim(self, place: Place, stop: Stop, proxy: Proxy, man_ids: list[int]) -> Headless:
-        """The engine that is to be killed, in the state in which it comes to its step; `man_ids` grows by its rows."""
-        if self.step == "requeue":
-            # It finds rows in QUEUE when it takes over from one that was killed just after a claim.
-            first = await place.start(stop=Stop("claim", "after"))
-            await first.said("sender: lease of", PATIENCE)
-            victim = await place.start(stop=stop)
-            await victim.said("sender: another engine", PATIENCE)
-            man_ids += await place.insert(_lot(self.step)[0])
-            await first.ended(PATIENCE)
+
+class _Succession:
+    """The engines of one place, each of which takes over from the one before when that one has died at its stop."""
+
+    def __init__(self, place: Place, stack: contextlib.AsyncExitStack) -> None:
+        self._place, self._stack = place, stack
+        self._engines: list[tuple[Headless, Stop | None]] = []
+        self.man_ids: list[int] = []
+        self.never: set[int] = set()
+        """Rows that are not to be sent."""
+        self.took: list[float] = []
+        """Seconds from each death to the next one's lease."""
+
+    @property
+    def last(self) -> Headless:
+        return self._engines[-1][0]
+
+    async def add(self, stop: Stop | None) -> None:
+        """Start one more engine, to end at `stop`; it takes over when the one before has died at its own."""
+        if not self._engines:
+            if stop is not None and stop.step == "lease taken":
+                await self._insert(stop)
+            self._engines.append((await self._start(stop), stop))
+            return
+        victim, ends_at = self._engines[-1]
+        assert ends_at is not None
+        if ends_at.step == "lease taken":  # which one that stands by would do, too: nobody does
+            await victim.said("stopped at", PATIENCE)
+            heir = await self._start(stop)
+        else:
             await victim.said("sender: lease of", PATIENCE)
-            return victim
-        if self.step == "unsend":
-            victim = await place.start(stop=stop, database_port=proxy.port)
-            proxy.up.on_bytes = functools.partial(_delay_the_reply, proxy)
+            heir = await self._start(stop)
+            # What the one before has left may have brought the victim to its stop by now.
+            await heir.said(("sender: another engine", "sender: lease of"), PATIENCE)
+        self._engines.append((heir, stop))
+        if ends_at.step != "lease taken":
+            await self._insert(ends_at)
+        if ends_at.step == "lease given up":
             await victim.said("ready", PATIENCE)
-            return victim
-        victim = await place.start(stop=stop)
-        await victim.said("sender: lease of", PATIENCE)
-        return victim
+            victim.stop()
+        died = moment(await victim.said("stopped at", PATIENCE))
+        assert await victim.ended(PATIENCE) == -9
+        if stop is None or stop.step != "lease taken":
+            self.took.append(moment(await heir.said("sender: lease of", PATIENCE)) - died)
+
+    async def _start(self, stop: Stop | None) -> Headless:
+        if stop is None or stop.step != "unsend":
+            return await self._place.start(stop=stop)
+        proxy = await self._stack.enter_async_context(Proxy(self._place.server.port))
+        proxy.up.on_bytes = functools.partial(_delay_the_reply, proxy)
+        return await self._place.start(stop=stop, database_port=proxy.port)
+
+    async def _insert(self, stop: Stop) -> None:
+        """Rows for an engine that is to come to this stop."""
+        # Calls that last, where it is to be killed a second later.
+        channel = "Local/631@default/n" if stop.step == "lease renewed" else "Local/630@default/n"
+        lot = [call(channel, exten="630", callerid=f"V{number % 7}") for number in range(ROWS)]
+        if stop.step == "reject":
+            lot[3] = NewAction("")
+        man_ids = await self._place.insert(lot)
+        self.man_ids += man_ids
+        self.never |= {man_id for man_id, new in zip(man_ids, lot, strict=True) if not new.action}
+
+
+async def child_killed_at(step: str, at: Moment, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
+    """Kill the process of one child session at a write; its engine lives, and no more than its own row is in doubt."""
+    stop = Stop(step, at, chance.randint(*PASSAGES[step]))
+    async with ground.place(kind) as place:
+        engine = await place.start(stop=stop, isolation="process")
+        await engine.said("ready", PATIENCE)
+        lot = [call("Local/630@default/n", exten="630", callerid=f"V{number % 7}") for number in range(ROWS)]
+        man_ids = await place.insert(lot)
+        await engine.said("stopped at", PATIENCE)
+        died = time.monotonic()
+        rows, unknown = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, PATIENCE)
+        took = time.monotonic() - died
+        made = await asyncio.to_thread(ground.witness.made, man_ids)
+        code = await engine.terminate(PATIENCE)
+        told = account(rows, unknown, made)
+        wrong = f"{told.unknown} rows are in doubt" if told.unknown > 1 else ""
+        return Injection(kind, told, took, wrong or (f"it ended with code {code}" if code else ""))
 
 
 def _delay_the_reply(proxy: Proxy, _connection: int, data: bytes) -> None:
     """A row is being marked as SENT: whoever asked hears of it too late to write, and not too late to take it back."""
     if b"SET status = 'SENT'" in data:
         proxy.down.delay = LATE
-
-
-def kills() -> list[Kill]:
-    """One for each moment of each step."""
-    return [Kill(step, moment) for step in (*STATEMENTS, *WRITES) for moment in MOMENTS]
-
-
-def _lot(step: str) -> tuple[list[NewAction], list[int]]:
-    """Rows for an engine that is to come to this step, and which of them are never sent."""
-    channel = "Local/631@default/n" if step == "lease renewed" else "Local/630@default/n"
-    lot = [call(channel, exten="630", callerid=f"V{number % 7}") for number in range(ROWS)]
-    if step == "reject":
-        lot[3] = NewAction("")
-        return lot, [3]
-    return lot, []
-
-
-async def _killed_alone(place: Place, kind: Kind, stop: Stop) -> Injection:
-    """Killed while it takes a lease that is free; the next one finds the rows as they were."""
-    man_ids = await place.insert(_lot(stop.step)[0])
-    victim = await place.start(stop=stop)
-    await victim.said("stopped at", PATIENCE)
-    heir = await place.start()
-    return await _outlived(place, kind, victim, heir, man_ids, set())
-
-
-async def _outlived(
-    place: Place, kind: Kind, victim: Headless, heir: Headless, man_ids: list[int], never: set[int]
-) -> Injection:
-    """The victim dies at its step; the heir sends what is left, and every row is accounted for."""
-    died = moment(await victim.said("stopped at", PATIENCE))
-    assert await victim.ended(PATIENCE) == -9
-    took = moment(await heir.said("sender: lease of", PATIENCE)) - died
-    rows, unknown = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, PATIENCE)
-    made = await asyncio.to_thread(place.ground.witness.made, man_ids)
-    code = await heir.terminate(PATIENCE)
-    wrong = f"the other ended with code {code}" if code else ""
-    return Injection(kind, account(rows, unknown, made, never), took, wrong)
 
 
 def moment(line: dict[str, object]) -> float:

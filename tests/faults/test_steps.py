@@ -8,22 +8,23 @@ import random
 import pytest
 
 from tests.faults.ground import KINDS, Ground
-from tests.faults.kills import Injection, Kill, kills
+from tests.faults.kills import Injection, killed_at, steps
+from tests.faults.stopping import MOMENTS
 
 AT_ONCE = 8
-"""Injections side by side: most of their time they wait for a lease to expire."""
+"""Steps side by side: most of their time they wait for a lease to expire."""
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_killed_at_any_step_nothing_is_lost_and_nothing_sent_twice(ground: Ground) -> None:
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def inject(number: int, kill: Kill) -> Injection:
+    async def inject(number: int, step: str) -> Injection:
         async with places:
-            return await kill.inject(ground, KINDS[number % len(KINDS)], random.Random(number))
+            return await killed_at(step, MOMENTS, ground, KINDS[number % len(KINDS)], random.Random(number))
 
-    done = await asyncio.gather(*map(inject, range(1000), kills()), return_exceptions=True)
-    bad = [f"{kill.step}, {kill.moment}: {found}" for kill, found in zip(kills(), done, strict=True) if _is_bad(found)]
+    found = await asyncio.gather(*map(inject, range(len(steps())), steps()), return_exceptions=True)
+    bad = [f"{step}: {one}" for step, one in zip(steps(), found, strict=True) if _is_bad(one)]
     assert not bad, "\n".join(bad)
 
 
