@@ -29,7 +29,7 @@ PATIENCE = 60.0
 """Seconds for what takes one or two, on a machine that has much else to do: how long something took is measured, and
 never decides whether a row was lost."""
 
-ROWS = 12
+ROWS = 10
 """Actions for each engine that is to be killed: three rounds of the sessions that it may have."""
 
 LATE = 1.65

@@ -11,7 +11,7 @@ from tests.faults.ground import KINDS, Ground
 from tests.faults.kills import Injection, killed_at, steps
 from tests.faults.stopping import MOMENTS
 
-AT_ONCE = 8
+AT_ONCE = 15
 """Steps side by side: most of their time they wait for a lease to expire."""
 
 

@@ -64,7 +64,7 @@ class Headless:
         await self.said("ready", seconds)
 
     async def said(self, start: str | tuple[str, ...], seconds: float = 20.0) -> dict[str, Any]:
-        """The first line whose message begins so (or one of so), waiting for it when need be; fails when the process ends first."""
+        """The first line whose message begins so, waiting for it when need be; fails when the process ends first."""
 
         def found() -> dict[str, Any] | None:
             return next((line for line in self.log if str(line["message"]).startswith(start)), None)
