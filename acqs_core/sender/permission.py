@@ -52,6 +52,9 @@ class Permission:
         if not self._actions.has(action):
             yield self._actions.refuses(f"the action {message.action}")
         headers = [_split(line) for line in message.lines[1:]]
+        of_all = action in ("setvar", "getvar") and not any(name == "channel" and value for name, value in headers)
+        if of_all and not self._functions.has("global"):
+            yield self._functions.refuses("a variable of no channel (GLOBAL)")
         for name, value in headers:
             if not self._functions.all and _EXPRESSION.search(value):
                 yield self._functions.refuses(f"{name} with a dialplan expression (${{…}})")

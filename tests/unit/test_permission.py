@@ -54,6 +54,9 @@ ATTACKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a file on a living channel": ("Setvar", (LIVING, "Variable: FILE(/etc/x)", "Value: y")),
     "a shell by Setvar": ("Setvar", (LIVING, "Variable: SHELL(reboot)", "Value: y")),
     "a page by Setvar": ("Setvar", (LIVING, "Variable:  CURL(http://x)", "Value: y")),
+    "a variable of the whole dialplan": ("Setvar", ("Variable: TRUNK", "Value: SIP/mine")),
+    "one behind an empty channel": ("Setvar", ("Channel:", "Variable: TRUNK", "Value: SIP/mine")),
+    "a secret among the dialplan's variables": ("Getvar", ("Variable: PASSWORD",)),
     "a shell that is read": ("Getvar", (LIVING, "Variable: SHELL(reboot)")),
     "a shell with a pipe": ("Getvar", (LIVING, "Variable: SHELL(echo|sh)")),
     "an evaluation that is read": ("Getvar", (LIVING, "Variable: EVAL(x)")),
@@ -157,6 +160,7 @@ def test_who_allows_everything_gets_it(attack: tuple[str, tuple[str, ...]]) -> N
         ("a program", {"allow_applications": ["system "]}),
         ("a stop", {"allow_commands": ["core  stop"]}),
         ("the database of Asterisk", {"allow_functions": ["db"]}),
+        ("a variable of the whole dialplan", {"allow_functions": ["GLOBAL"]}),
     ],
 )
 def test_what_a_list_names_may_be_done_and_nothing_else_of_its_kind(attack: str, allowed: dict[str, object]) -> None:
