@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo dist test test-all faults lint bench screenshots lab-up lab-down clean
+.PHONY: help setup demo dist test test-all faults soak lint bench screenshots lab-up lab-down clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test-all: $(READY) lint ## As test, with MySQL and Asterisk 16, then every combi
 faults: $(READY) ## Every fault TIMES times (20) on real parts, side by side; what happened in docs/reliability.md
 	@$(BIN)/python -m tests.lab prepare >&2
 	@$(BIN)/python -m tests.faults --times $(or $(TIMES),20) $(FAULTS)
+
+soak: $(READY) ## Load and random faults for MINUTES (10), every action accounted for; a long one's page in docs/soak.md
+	@$(BIN)/python -m tests.lab prepare >&2
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) $(SOAK)
 
 bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
 	@$(BIN)/python -m tests.lab prepare >&2

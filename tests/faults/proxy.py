@@ -44,6 +44,8 @@ class _Link(asyncio.Protocol):
     def __init__(self, connection: _Connection, way: Way) -> None:
         self._connection, self.way = connection, way
         self.transport: asyncio.Transport | None = None
+        self.ends = {"heard": False, "told": False}
+        """Whether it has said that it says no more, and was told that it hears no more. With both it is over."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -56,6 +58,12 @@ class _Link(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._connection.carry(self, b"")
         return True
+
+    def end(self, which: str) -> None:
+        """One of its two ends has passed. asyncio itself would keep a socket open that has passed both."""
+        self.ends[which] = True
+        if all(self.ends.values()) and self.transport is not None:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.lost(self)
@@ -109,6 +117,7 @@ class _Connection:
                 continue
             if not data:
                 self.half_close(other)
+                link.end("heard")
                 continue
             while data:
                 piece, data = self._piece(way, data)
@@ -161,6 +170,7 @@ class _Connection:
         if link.transport is not None and not link.transport.is_closing():
             with contextlib.suppress(OSError):
                 link.transport.write_eof()
+            link.end("told")
 
     def lost(self, link: _Link) -> None:
         """One side has ended."""
@@ -198,6 +208,11 @@ class Proxy:
         if self._server is None:
             raise RuntimeError("the proxy does not run; use it in an `async with`")
         return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def open(self) -> int:
+        """How many connections are open now."""
+        return len(self._open)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", 0, backlog=512)

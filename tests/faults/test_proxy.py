@@ -154,3 +154,22 @@ async def test_who_is_refused_is_reset_and_so_is_everybody_when_it_cuts(through:
     with pytest.raises(ConnectionResetError):
         await asyncio.wait_for(reader.read(1), 5)
     await asyncio.wait_for(peer.ended.wait(), 5)
+
+
+async def test_a_connection_that_both_sides_have_ended_is_held_no_longer() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with Proxy(server.sockets[0].getsockname()[1]) as proxy:
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(b"word")
+            writer.write_eof()
+            assert await asyncio.wait_for(reader.read(), 10) == b"word"
+            writer.close()
+        async with asyncio.timeout(10):
+            while proxy.open:  # noqa: ASYNC110 - the proxy tells nobody
+                await asyncio.sleep(0.01)
+    server.close()

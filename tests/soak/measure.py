@@ -1,0 +1,45 @@
+"""What a process holds, by the kernel's word, and how it grows."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """A process at one moment."""
+
+    actions: int
+    """How many had been queued for it."""
+    rss: float
+    """MB of memory that is its own or shared."""
+    fds: int
+    sockets: int
+
+    @classmethod
+    def of(cls, pid: int, actions: int) -> Sample:
+        """Raises OSError when it is no more."""
+        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        targets = []
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed since
+                targets.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+        sockets = sum(target.startswith("socket:") for target in targets)
+        return cls(actions, resident * _PAGE / 1e6, len(targets), sockets)
+
+
+def growth(samples: Sequence[Sample], per: int = 10_000) -> float:
+    """MB by which memory grows with so many actions, by least squares over the second half; 0 for too few samples."""
+    half = samples[len(samples) // 2 :]
+    if len({sample.actions for sample in half}) < 2:
+        return 0.0
+    x = sum(sample.actions for sample in half) / len(half)
+    y = sum(sample.rss for sample in half) / len(half)
+    above = sum((sample.actions - x) * (sample.rss - y) for sample in half)
+    return above / sum((sample.actions - x) ** 2 for sample in half) * per

@@ -1,0 +1,52 @@
+"""A soak of a few seconds, so that the long one is known to work, and its measures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.lab.mariadb import MariaDB
+from tests.soak.measure import Sample, growth
+from tests.soak.report import faults_of, page
+from tests.soak.run import Report, soak
+
+SECONDS, RATE = 15.0, 40.0
+
+
+@pytest.mark.timeout(300)
+async def test_every_action_of_a_short_soak_is_accounted_for(mariadb_server: MariaDB) -> None:
+    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
+        report = await soak(mariadb_server, Path(folder), seconds=SECONDS, rate=RATE, seed=5, logins=False)
+    assert faults_of(report) == []
+    assert report.inserted > SECONDS * RATE / 3, "there was hardly any load"
+    assert report.outcomes["answered"] > report.inserted * 0.8
+    assert report.troubles.total() >= 1
+
+
+def test_a_slope_is_found_in_the_noise_and_only_in_the_second_half() -> None:
+    def at(second: int, mb: float) -> Sample:
+        return Sample(second * 100, mb, 10, 5)
+
+    warming = [at(second, 50.0 + second) for second in range(50)]
+    flat = [at(second, 100.0 + second % 2) for second in range(50, 100)]
+    rising = [at(second, 100.0 + second * 0.05 + second % 2) for second in range(50, 100)]
+    assert abs(growth([*warming, *flat])) < 0.2
+    assert growth([*warming, *rising]) == pytest.approx(5.0, abs=0.2)
+    assert growth([]) == growth(flat[:1]) == 0.0
+
+
+def test_a_promise_that_did_not_hold_is_told_and_fails_the_run() -> None:
+    before, after = Sample(0, 80.0, 20, 10), Sample(0, 90.0, 200, 150)
+    report = Report(600.0, 100.0, Counter({"connections to Asterisk cut": 3}))
+    report.idle, report.open_after, report.lives = (before, after), 40, {"steady": 2}
+    report.samples = [Sample(number * 100, 80.0 + number, 20, 10) for number in range(100)]
+    report.wrong = ["row 7 was written 2 times"]
+    told = faults_of(report)
+    words = ("written 2 times", "memory grows", "sockets more", "connections to Asterisk", "2 lives")
+    assert all(word in text for word, text in zip(words, told, strict=True))
+    written = page(report, versions="one", seed=1, begun=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert all(text in written for text in told)
