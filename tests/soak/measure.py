@@ -8,6 +8,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+ENOUGH = 40
+"""Samples that make a slope."""
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -34,11 +37,12 @@ class Sample:
         return cls(actions, resident * _PAGE / 1e6, len(targets), sockets)
 
 
-def growth(samples: Sequence[Sample], per: int = 10_000) -> float:
-    """MB by which memory grows with so many actions, by least squares over the second half; 0 for too few samples."""
-    half = samples[len(samples) // 2 :]
-    if len({sample.actions for sample in half}) < 2:
-        return 0.0
+def growth(samples: Sequence[Sample], *, warm: int = 0, per: int = 10_000) -> float | None:
+    """MB by which memory grows with so many actions, by least squares over the second half, or what is left of it after
+    the first `warm` actions. None when that is too little to tell a slope."""
+    half = [sample for sample in samples[len(samples) // 2 :] if sample.actions >= warm]
+    if len(half) < ENOUGH or len({sample.actions for sample in half}) < 2:
+        return None
     x = sum(sample.actions for sample in half) / len(half)
     y = sum(sample.rss for sample in half) / len(half)
     above = sum((sample.actions - x) * (sample.rss - y) for sample in half)
