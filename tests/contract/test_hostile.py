@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from acqs_core.action import LINE_COLUMNS, NewAction, Outcome, Row, Status
@@ -15,8 +14,8 @@ from acqs_core.queue.tables import metadata
 from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition
 from tests.contract.backend import Backend
 
-HOSTILE = ("');KILL 1;-- %s", "\\'\"`%(a)s:b?é/*")
-"""At most 15 characters each, so that every column holds them."""
+HOSTILE = "');KILL\\'\"`%s:b--"
+"""15 characters, so that every column holds them: each of them ends, begins or escapes something somewhere."""
 
 COLUMNS = ("uniqueid", "channel", "action", "callerid", *LINE_COLUMNS)
 
@@ -51,13 +50,12 @@ def texts_of(row: Row) -> set[str]:
     return {row.uniqueid, row.channel, row.action, row.callerid, *row.lines}
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_data_in_every_column_and_every_argument(backend: Backend, text: str) -> None:
+def test_hostile_text_is_data_in_every_column_and_every_argument(backend: Backend) -> None:
     innocent = produced(backend, "10.0.0.9", "innocent")
     with statements() as executed:
-        _live(backend, text)
+        _live(backend, HOSTILE)
     assert len(executed) > 30
-    assert [one for one in executed if text in one] == [], "a value became part of a statement"
+    assert [one for one in executed if HOSTILE in one] == [], "a value became part of a statement"
     for table in metadata.tables:
         backend.sql(f"SELECT COUNT(*) FROM {table}")
     assert texts_of(backend.row(innocent)) == {"innocent"}
@@ -66,7 +64,7 @@ def test_hostile_text_is_data_in_every_column_and_every_argument(backend: Backen
 
 def _live(backend: Backend, text: str) -> None:
     """Everything that can be asked of a queue, with this text wherever text goes."""
-    server_ip = "10.0.0.1" if "é" in text else text  # which the settings refuse
+    server_ip = text
     store, leases = backend.store(server_ip), backend.leases()
     grant = leases.acquire(server_ip, "sender", text, 60.0)
     assert grant is not None

@@ -6,8 +6,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from acqs_core.action import NewAction, Outcome, Status, call, channel_id, raw
-from tests.integration.stand import Stand, outcome_of
+from tests.integration.stand import VARIANT, Stand, outcome_of
+
+pytestmark = pytest.mark.parametrize("stand", VARIANT.kinds[:1], indirect=True)
+"""What is judged is the message; the kind of table makes no difference."""
 
 LISTS = ("allow_actions", "allow_applications", "allow_commands", "allow_functions")
 
