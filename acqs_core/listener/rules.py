@@ -186,18 +186,28 @@ def answered(call: Call, legs: list[Leg]) -> bool:
 
 
 def outcome_of(call: Call, legs: list[Leg]) -> Outcome:
-    """Reason says it when it is not 0; else the Hangup's cause does (facts/ami.md, Originate)."""
+    """Reason says it when it is not 0; else the Hangup's cause does (facts/ami.md, Originate). What nobody heard, in a
+    gap of the listener, is not guessed."""
     if answered(call, legs):
         return Outcome.ANSWERED
     by_reason = _OUTCOME_OF_REASON.get(call.reason or 0)
     if by_reason is not None:
         return by_reason
     cause = cause_of(legs)
-    if call.gone and call.reason is None and not cause:
+    by_cause = _OUTCOME_OF_CAUSE.get(cause or 0)
+    if by_cause is not None:
+        return by_cause
+    if call.reason is None and (call.gone or _end_was_missed(call, legs)):
         return Outcome.UNKNOWN
     if cause is None and any(leg.rang and leg.cause == 0 for leg in legs):
         return Outcome.NO_ANSWER  # Asterisk 16 hangs up with Cause 0 when a phone rang until the timeout
-    return _OUTCOME_OF_CAUSE.get(cause or 0, Outcome.FAILED)
+    return Outcome.FAILED
+
+
+def _end_was_missed(call: Call, legs: list[Leg]) -> bool:
+    """Nobody heard how the channel ended that its Originate made: it may have been answered before."""
+    looked_at = [leg for leg in legs if _is_first(call, leg)] if call.originates else legs
+    return not looked_at or any(leg.ended and leg.cause is None for leg in looked_at)
 
 
 def cause_of(legs: list[Leg]) -> int | None:
