@@ -14,7 +14,7 @@ from acqs_core.queue.tables import metadata
 from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition
 from tests.contract.backend import Backend
 
-HOSTILE = "');KILL\\'\"`%s:b--"
+HOSTILE = "');KI\\'\"`%s:b--"
 """15 characters, so that every column holds them: each of them ends, begins or escapes something somewhere."""
 
 COLUMNS = ("uniqueid", "channel", "action", "callerid", *LINE_COLUMNS)
