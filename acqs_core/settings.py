@@ -28,7 +28,14 @@ _SECRET_KEYS = ("secret", "listen_secret", "send_secret")
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _holds_no_nul(cls, value: Any) -> Any:
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("it holds a NUL, which no name, address or path can")
+        return value
 
 
 class QueueSettings(_Section):
@@ -172,8 +179,8 @@ class Settings(_Section):
     @field_validator("server_ip")
     @classmethod
     def _is_plain(cls, value: str) -> str:
-        if not value.isascii() or value != value.strip():
-            raise ValueError("give plain ASCII without blanks around it")
+        if not (value.isascii() and value.isprintable()) or value != value.strip():
+            raise ValueError("give plain ASCII without blanks around it or control characters in it")
         return value
 
 
@@ -230,6 +237,8 @@ def _parse(path: Path | None, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    except (ValueError, RecursionError):
+        raise SettingsError(f"{path}: a number is too long, or tables stand too deep in one another") from None
 
 
 def _refuse_open_secret(path: Path, tree: dict[str, Any]) -> None:
