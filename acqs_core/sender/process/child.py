@@ -13,7 +13,7 @@ import time
 
 from acqs_core.ami.session import Endpoint, NotWritten, Session
 from acqs_core.errors import AmiError
-from acqs_core.sender.process.frames import Frame, Kind, encode, read, told_of
+from acqs_core.sender.process.frames import Frame, Kind, connect, encode, read, told_of
 
 BEAT = 0.2
 """Seconds from one sign of life to the next, while a login is under way."""
@@ -25,7 +25,7 @@ def live(connection: socket.socket) -> None:
 
 
 async def _live(connection: socket.socket) -> None:
-    reader, writer = await asyncio.open_unix_connection(sock=connection)
+    reader, writer = await connect(connection)
     writer.transport.set_write_buffer_limits(high=0)
     commands = asyncio.Queue[Frame]()
     listening = asyncio.create_task(_listen(reader, commands))

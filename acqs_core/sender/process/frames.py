@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
+import socket
 import struct
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ from acqs_core.errors import AmiError, SessionLost
 
 VERSION = 1
 """Said by a fork server when it starts: after an upgrade on disk it may be newer than the sender that runs."""
+
+LIMIT = 1 << 16
+"""Bytes that wait unread, beyond which the other side must wait."""
 
 _HEAD = struct.Struct("!IB")
 
@@ -57,6 +61,24 @@ def encode(kind: Kind, body: bytes = b"", /, **head: object) -> bytes:
     """The bytes of a frame."""
     told = json.dumps(head).encode() + b"\n" + body
     return _HEAD.pack(len(told), kind) + told
+
+
+class Reader(asyncio.StreamReader):
+    """What came before the other side died is read to its end: whether it said WRITES decides whether a row may be sent
+    again, and a plain reader throws that away when the connection is reset."""
+
+    def set_exception(self, exc: BaseException) -> None:
+        """The connection ended with an error."""
+        self.feed_eof()
+
+
+async def connect(sock: socket.socket) -> tuple[Reader, asyncio.StreamWriter]:
+    """Our end of a socket pair. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    reader = Reader(limit=LIMIT, loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_unix_connection(lambda: protocol, sock=sock)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 async def read(reader: asyncio.StreamReader) -> Frame | None:

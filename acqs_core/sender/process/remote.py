@@ -14,7 +14,7 @@ from acqs_core.ami.endpoint import Endpoint
 from acqs_core.ami.protocol import NotWritten
 from acqs_core.ami.wire import AmiMessage, parse
 from acqs_core.errors import AmiError, ChildLost, ResponseTimeout, SessionLost
-from acqs_core.sender.process.frames import Frame, Kind, encode, error_in, read
+from acqs_core.sender.process.frames import Frame, Kind, connect, encode, error_in, read
 from acqs_core.sender.process.server import Process
 
 READY_TIMEOUT = 2.0
@@ -49,7 +49,7 @@ class RemoteSession:
     async def of(cls, process: Process) -> RemoteSession:
         """One whose process is ready for `log_in`. Raises ChildLost."""
         try:
-            streams = await asyncio.open_unix_connection(sock=process.connection)
+            streams = await connect(process.connection)
         except BaseException:
             process.connection.close()
             process.kill()
