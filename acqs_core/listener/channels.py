@@ -28,9 +28,14 @@ def is_somebody(text: str) -> bool:
     return text.strip() not in NOBODY
 
 
+LONGEST_NAME = 80
+"""Characters beyond which a caller id name is no row's, whose column is narrower, and is not kept: a stranger on the
+telephone line chooses it, as long as the line takes."""
+
+
 def number(text: str) -> int:
     """A Cause or Reason; 0 where Asterisk gives none."""
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return int(text) if len(text) < 10 and text.isascii() and text.isdecimal() else 0
 
 
 class Channels:
@@ -83,7 +88,7 @@ class Channels:
         elif not leg.renamed:
             leg.name = get("Channel") or leg.name
         caller = get("CallerIDName")
-        if caller not in leg.link.callers and is_somebody(caller):
+        if caller not in leg.link.callers and len(caller) <= LONGEST_NAME and is_somebody(caller):
             leg.link.callers.add(caller)
             self._by_caller.setdefault(caller, {})[leg.link.key] = leg.link
         if name in ("Newchannel", "Newstate"):

@@ -45,6 +45,9 @@ BOOT_PATIENCE = 10.0
 PING_EVERY, PING_TIMEOUT = 5.0, 5.0
 """Seconds; a peer that died silently is found within their sum."""
 
+SHOWN = 4096
+"""Bytes of an event that are kept for those who watch: thousands are, and a caller's name may fill each of them."""
+
 FORGET_NAME_AFTER = 5.0
 """Seconds for which a caller id that is no row's is not looked up again."""
 
@@ -186,7 +189,7 @@ class Listener:
 
     def _hear(self, event: AmiMessage) -> None:
         self._counters.events += 1
-        self._frames.add((time.time(), event.raw))
+        self._frames.add((time.time(), event.raw[:SHOWN]))
         name = event.event
         if name == "FullyBooted":
             self.booted.set()

@@ -228,4 +228,4 @@ def _rank(call: Call, leg: Leg) -> tuple[bool, bool, bool, bool, float, str]:
 def _age(uniqueid: str) -> float:
     """Sorts Asterisk's own `<epoch>.<number>`, with or without a systemname before it, in order of birth."""
     epoch, _, number = uniqueid.rpartition(".")
-    return float(number) if number.isdigit() and epoch else 0.0
+    return float(number) if number.isdecimal() and epoch else 0.0
