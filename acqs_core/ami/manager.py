@@ -78,7 +78,7 @@ class QueueManager(Manager):  # type: ignore[misc]
             raise ConnectFailed(
                 f"no connection to Asterisk at {endpoint.place} within {endpoint.connect_timeout:g} s; is it running?"
             ) from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a host that can be nobody's name
             raise ConnectFailed(f"no connection to Asterisk at {endpoint.place}: {error}; is it running?") from error
         protocol: QueueProtocol = self.protocol
         try:
