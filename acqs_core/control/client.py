@@ -51,24 +51,26 @@ class Client:
 
         Raises ControlError, also when it does not greet within `patience` seconds.
         """
+        opened = contextlib.ExitStack()
         try:
             async with asyncio.timeout(patience):
                 if isinstance(where, Path):
                     reader, writer = await asyncio.open_unix_connection(where, limit=MAX_LINE)
                 else:
                     reader, writer = await asyncio.open_unix_connection(sock=where, limit=MAX_LINE)
-                greeting = decode(await reader.readline())
+                opened.callback(writer.close)
+                greeting = _greeting(await reader.readline())
+                opened.pop_all()
         except TimeoutError:
             raise ControlError(f"the engine at {where} does not answer; is it stopped or overloaded?") from None
         except PermissionError:
             raise ControlError(f"no right to attach to {where}; be root or a member of the group acqs") from None
         except OSError as error:
             raise ControlError(f"cannot attach to {where}: {error.strerror}") from None
-        if "refused" in greeting:
-            raise error_of(greeting)
-        if greeting.get("acqs") != VERSION:
-            writer.close()
-            raise ControlError(f"the engine speaks another version of the control socket ({greeting.get('acqs')})")
+        except ValueError:
+            raise ControlError(f"what answers at {where} does not speak ACQS") from None
+        finally:
+            opened.close()
         writer.write(encode({"acqs": VERSION, "read_only": read_only}))
         return cls(reader, writer, greeting)
 
@@ -147,6 +149,8 @@ class Client:
             why = f"the engine has said nothing for {SILENCE:g} s; is it stopped or overloaded?"
         except (ConnectionError, ValueError, ControlError) as error:
             why = f"the connection to the engine was lost: {error}"
+        except (TypeError, KeyError, AttributeError) as error:
+            why = f"the engine sent what cannot be read ({error!r}); are both of one version?"
         finally:
             for answer in self._waiting.values():
                 if not answer.done():
@@ -171,3 +175,13 @@ class Client:
                 answer.set_exception(error_of(message))
             else:
                 answer.set_result(message.get("is"))
+
+
+def _greeting(line: bytes) -> Message:
+    """An engine's first line. Raises the error that it tells of, and ControlError."""
+    greeting = decode(line)
+    if "refused" in greeting:
+        raise error_of(greeting)
+    if greeting.get("acqs") != VERSION:
+        raise ControlError(f"the engine speaks another version of the control socket ({greeting.get('acqs')})")
+    return greeting

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 EVERY = 0.1
 """Seconds between looks at what followers have not seen yet."""
 
+AFTER_FAILURE = 1.0
+"""Seconds to the next look after one that failed."""
+
 FULL = 512 << 10
 """Bytes that wait for a console to take them, beyond which it gets no feed: it is told later what it missed."""
 
@@ -81,10 +84,16 @@ class ControlServer:
         while True:
             await asyncio.sleep(EVERY)
             following = [visitor for visitor in self._visitors.values() if visitor.following]
-            if following:
+            if not following:
+                continue
+            try:
                 await self._feeds.look(self._desk, {name for visitor in following for name in visitor.following})
                 for visitor in following:
                     visitor.show()
+            except Exception:
+                # Consoles must not stand still with an old picture because one look at the engine failed.
+                log.exception("what consoles are shown could not be gathered; the next look is in %g s", AFTER_FAILURE)
+                await asyncio.sleep(AFTER_FAILURE)
 
     async def close(self) -> None:
         """Say goodbye to every console and remove the socket."""
@@ -185,8 +194,9 @@ class Visitor:
             # Whatever a console may ask, it is answered, and the engine goes on.
             log.exception("the request %r of %s failed", request.get("do"), self.actor)
             answer = refusal(ControlError("the engine failed at this; its log says why"))
+        number = request.get("id")
         with contextlib.suppress(ConnectionError):
-            self._say({"id": request.get("id"), **answer})
+            self._say({"id": number if isinstance(number, int) else None, **answer})
             await self._writer.drain()
 
     async def _do(self, request: Message) -> Any:
