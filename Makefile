@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup demo dist test test-all faults soak lint bench screenshots lab-up lab-down clean
+.PHONY: help setup demo dist test test-all faults soak fuzz lint bench screenshots lab-up lab-down clean
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ faults: $(READY) ## Every fault TIMES times (20) on real parts, side by side; wh
 soak: $(READY) ## Load and random faults for MINUTES (10), every action accounted for; a long one's page in docs/soak.md
 	@$(BIN)/python -m tests.lab prepare >&2
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) $(SOAK)
+
+fuzz: $(READY) ## The model of the queue and random input of every kind for MINUTES=5; prints seeds
+	@$(BIN)/python -m tests.faults.fuzz $(or $(MINUTES),5)
 
 bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
 	@$(BIN)/python -m tests.lab prepare >&2

@@ -150,6 +150,8 @@ class Process:
         self.loop.close()
         for connection in self.connections:
             connection.close()
+        if not self.task.cancelled():
+            self.task.exception()  # the laws have told of it
 
 
 async def _rounds() -> None:
