@@ -7,8 +7,10 @@ import contextlib
 import dataclasses
 import socket
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from acqs_core.action import Row, Status
 from acqs_core.errors import QueueUnavailable
@@ -100,31 +102,41 @@ def account(
     return Account(len(rows) - doubt - len(lost), doubt, tuple(lost), twice)
 
 
+GRACE = 8.0
+"""Seconds in which a row that is in doubt may be settled by evidence: the listener's second look at what lives is over
+by then (listener/reconcile.py)."""
+
+
+class Ended(NamedTuple):
+    """Rows as they are when each has ended or is in doubt."""
+
+    rows: dict[int, Row]
+    unknown: set[int]
+    """Those that are shown as unknown."""
+    at: float
+    """When each had ended or was shown as unknown for the first time, on the monotonic clock."""
+
+
 async def until_ended(
-    store: Store,
-    man_ids: list[int],
-    response_timeout: float,
-    seconds: float,
-    final: Callable[[Row], bool] | None = None,
-) -> tuple[dict[int, Row], set[int]]:
-    """The rows as soon as each is DEAD (or `final`) or shown as unknown, and which are shown so; the rows as they are
-    when that is not so in time.
+    store: Store, man_ids: list[int], response_timeout: float, seconds: float, grace: float = GRACE
+) -> Ended:
+    """Return as soon as each row is DEAD, or is shown as unknown and stays so for `grace`; after `seconds` anyway.
 
     Shown twice in a row: a row that was marked SENT this instant has no sent_at yet, and is judged by its age.
     """
     rows: dict[int, Row] = {}
-    unknown, before = set[int](), set[int]()
-    deadline = asyncio.get_running_loop().time() + seconds
-    while asyncio.get_running_loop().time() < deadline:
+    unknown, before, at = set[int](), set[int](), 0.0
+    deadline = time.monotonic() + seconds
+    while (now := time.monotonic()) < (at + grace if at else deadline):
         with contextlib.suppress(QueueUnavailable):  # a database that went away took our connections with it
             found = await asyncio.to_thread(store.unknown, response_timeout, 1000)
             shown = {row.man_id for row, _ in found}
             unknown, before = shown & before, shown
             rows = {row.man_id: row for row in await asyncio.to_thread(store.by_ids, man_ids)}
-            if len(rows) == len(man_ids) and all(
-                row.status is Status.DEAD or (row.status is Status.SENT and row.man_id in unknown)
-                or (final is not None and final(row)) for row in rows.values()
-            ):  # fmt: skip
-                break
+            open_rows = [row for row in rows.values() if row.status is not Status.DEAD]
+            if len(rows) == len(man_ids) and all(row.man_id in unknown for row in open_rows):
+                at = at or now
+                if not open_rows:
+                    break
         await asyncio.sleep(0.25)
-    return rows, unknown
+    return Ended(rows, unknown, at or now)

@@ -99,10 +99,12 @@ async def _call(place: Place, calls: int) -> list[int]:
 async def _afterwards(
     place: Place, kind: Kind, man_ids: list[int], tap: Tap, back: float, engine: Headless
 ) -> Injection:
-    rows, unknown = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
-    took = time.monotonic() - back
+    ended = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+    took = ended.at - back
     code = await engine.terminate(PATIENCE)
-    return Injection(kind, account(rows, unknown, tap.written), took, f"it ended with {code}" if code else "")
+    return Injection(
+        kind, account(ended.rows, ended.unknown, tap.written), took, f"it ended with {code}" if code else ""
+    )
 
 
 def _has_booted(ground: Ground) -> bool:

@@ -70,10 +70,10 @@ async def wave(outage: Outage, ground: Ground, kinds: Sequence[Kind], chance: ra
 
 
 async def _afterwards(place: Place, kind: Kind, man_ids: list[int], over: float) -> Injection:
-    rows, unknown = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
-    took = time.monotonic() - over
+    ended = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+    took = ended.at - over
     made = await asyncio.to_thread(place.ground.witness.made, man_ids)
-    return Injection(kind, account(rows, unknown, made), took)
+    return Injection(kind, account(ended.rows, ended.unknown, made), took)
 
 
 # On one engine's wire.

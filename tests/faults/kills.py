@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 
 from acqs_core.action import NewAction, call
-from tests.faults.account import Account, account, until_ended
+from tests.faults.account import GRACE, Account, account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind, Place
 from tests.faults.proxy import Proxy
 from tests.faults.stopping import STATEMENTS, WRITES, Moment, Stop
@@ -64,7 +64,7 @@ def steps() -> list[str]:
 
 
 async def killed_at(
-    step: str, moments: Sequence[Moment], ground: Ground, kind: Kind, chance: random.Random
+    step: str, moments: Sequence[Moment], ground: Ground, kind: Kind, chance: random.Random, *, grace: float = GRACE
 ) -> Injection:
     """Kill an engine at each of these moments of a step, one after the other, and let a last one live."""
     stops = [Stop(step, at, chance.randint(*PASSAGES.get(step, (1, 1)))) for at in moments]
@@ -77,11 +77,11 @@ async def killed_at(
         for stop in stops:
             await succession.add(stop)
         await succession.add(None)
-        rows, unknown = await until_ended(place.store, succession.man_ids, RESPONSE_TIMEOUT, PATIENCE)
+        ended = await until_ended(place.store, succession.man_ids, RESPONSE_TIMEOUT, PATIENCE, grace)
         made = await asyncio.to_thread(ground.witness.made, succession.man_ids)
         code = await succession.last.terminate(PATIENCE)
         wrong = f"the last one ended with code {code}" if code else ""
-        return Injection(kind, account(rows, unknown, made, succession.never), max(succession.took), wrong)
+        return Injection(kind, account(ended.rows, ended.unknown, made, succession.never), max(succession.took), wrong)
 
 
 class _Succession:
@@ -157,11 +157,11 @@ async def child_killed_at(step: str, at: Moment, ground: Ground, kind: Kind, cha
         man_ids = await place.insert(lot)
         await engine.said("stopped at", PATIENCE)
         died = time.monotonic()
-        rows, unknown = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, PATIENCE)
-        took = time.monotonic() - died
+        ended = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, PATIENCE)
+        took = ended.at - died
         made = await asyncio.to_thread(ground.witness.made, man_ids)
         code = await engine.terminate(PATIENCE)
-        told = account(rows, unknown, made)
+        told = account(ended.rows, ended.unknown, made)
         wrong = f"{told.unknown} rows are in doubt" if told.unknown > 1 else ""
         return Injection(kind, told, took, wrong or (f"it ended with code {code}" if code else ""))
 

@@ -96,10 +96,12 @@ async def _passes_on(
                 holder.thaw()
                 proxy.mend()
                 await holder.said("sender: the lease was lost", PATIENCE)
-        rows, unknown = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, PATIENCE)
+        ended = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, PATIENCE)
         made = await asyncio.to_thread(ground.witness.made, load.man_ids)
         codes = [await engine.terminate(PATIENCE) for engine in ((holder, heir) if wakes else (heir,))]
-        return Injection(kind, account(rows, unknown, made), took, "" if not any(codes) else f"ended with {codes}")
+        return Injection(
+            kind, account(ended.rows, ended.unknown, made), took, "" if not any(codes) else f"ended with {codes}"
+        )
 
 
 @contextlib.asynccontextmanager

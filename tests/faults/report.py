@@ -8,6 +8,7 @@ import itertools
 import statistics
 from collections.abc import Sequence
 
+from tests.faults.account import GRACE
 from tests.faults.catalogue import Fault
 from tests.faults.ground import SENDER
 from tests.faults.kills import Injection
@@ -15,8 +16,8 @@ from tests.faults.kills import Injection
 PROMISED = (
     "An action is written to Asterisk at most once: **sent twice** is 0.",
     "Every row ends, or is held as an *unknown outcome* and shown as that (`acqs-core queue list --unknown`, the "
-    "console): **lost** is 0. Unknown are at most the actions that were marked SENT and whose answer was not written "
-    "back when the fault came; they are never sent again by themselves.",
+    "console): **lost** is 0. Unknown are only actions that were marked SENT and whose answer was not written back "
+    "when the fault came. What the listener hears later, or finds alive, settles them; nothing sends them again by itself.",
     "Another engine that stands by sends within 5 s of its holder's kill, stop or cut.",
     "The rows of Asterisk's calls are settled within 10 s of its return.",
 )
@@ -72,7 +73,8 @@ def page(outcomes: Sequence[Outcome], *, on: str, versions: Sequence[str], begun
         "",
         "## What happened",
         "",
-        "Settled, unknown, lost and twice count actions. The time to recover is in seconds, median and worst.",
+        "Settled, unknown, lost and twice count actions; unknown are those that were so still "
+        f"{GRACE:g} s later. The time to recover is in seconds, median and worst.",
     ]
     for group, of in itertools.groupby(outcomes, key=lambda outcome: outcome.fault.group):
         lines += ["", f"### {group}", "", *_table(list(of))]

@@ -21,7 +21,7 @@ async def test_killed_at_any_step_nothing_is_lost_and_nothing_sent_twice(ground:
 
     async def inject(number: int, step: str) -> Injection:
         async with places:
-            return await killed_at(step, MOMENTS, ground, KINDS[number % len(KINDS)], random.Random(number))
+            return await killed_at(step, MOMENTS, ground, KINDS[number % len(KINDS)], random.Random(number), grace=0)
 
     found = await asyncio.gather(*map(inject, range(len(steps())), steps()), return_exceptions=True)
     bad = [f"{step}: {one}" for step, one in zip(steps(), found, strict=True) if _is_bad(one)]

@@ -72,11 +72,11 @@ async def on_the_wire(trouble: Trouble, ground: Ground, kind: Kind, chance: rand
             await asyncio.sleep(chance.uniform(0.3, 1))
             await trouble(proxy, chance)
             over = time.monotonic()
-        rows, unknown = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
-        took = time.monotonic() - over
+        ended = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+        took = ended.at - over
         made = await asyncio.to_thread(ground.witness.made, load.man_ids)
         assert await engine.terminate(PATIENCE) == 0
-        return Injection(kind, account(rows, unknown, made), took)
+        return Injection(kind, account(ended.rows, ended.unknown, made), took)
 
 
 async def refuses_logins(simulator: Simulator, chance: random.Random) -> None:
@@ -115,9 +115,9 @@ async def misbehaving(misbehaves: Misbehaves, ground: Ground, kind: Kind, chance
             await asyncio.sleep(chance.uniform(0.3, 1))
             await misbehaves(simulator, chance)
             over = time.monotonic()
-        rows, unknown = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
-        took = time.monotonic() - over
+        ended = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
+        took = ended.at - over
         assert await engine.terminate(PATIENCE) == 0
         ids = [a.action_id.split("-") for a in simulator.actions if a.name == "Originate"]
         made = Counter(int(parts[1]) for parts in ids if len(parts) == 3)
-        return Injection(kind, account(rows, unknown, made), took)
+        return Injection(kind, account(ended.rows, ended.unknown, made), took)
