@@ -2,7 +2,12 @@
 
 proxy.py       a TCP proxy that delays, throttles, cuts, swallows and half-closes, each direction by itself
 stopping.py    kills or stops a program at a named step of an action's life; nursery.py starts many of those quickly
-ground.py      the real parts on which many server_ips stand side by side; account.py counts what became of their rows
+ground.py      the real parts on which many server_ips stand side by side; load.py is a producer there
+account.py     counts by witnesses what became of their rows: settled, unknown, lost, sent twice
 catalogue.py   every fault with its promise; kills.py, leases.py, databases.py, asterisks.py, wires.py inject them
+report.py      what they did, as a page
 __main__.py    `make faults`: all of them, so many times each, into docs/reliability.md
+
+Another fault is a function that takes a Ground, a kind of table and a random.Random and gives an Injection, and a line
+in catalogue.py. `python -m tests.faults --only 'mark sent' --times 3` tries it alone.
 """

@@ -17,7 +17,8 @@ PROMISED = (
     "An action is written to Asterisk at most once: **sent twice** is 0.",
     "Every row ends, or is held as an *unknown outcome* and shown as that (`acqs-core queue list --unknown`, the "
     "console): **lost** is 0. Unknown are only actions that were marked SENT and whose answer was not written back "
-    "when the fault came. What the listener hears later, or finds alive, settles them; nothing sends them again by itself.",
+    "when the fault came. What the listener hears later, or finds alive, settles them; nothing sends them again "
+    "by itself.",
     "Another engine that stands by sends within 5 s of its holder's kill, stop or cut.",
     "The rows of Asterisk's calls are settled within 10 s of its return.",
 )

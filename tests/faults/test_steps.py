@@ -1,30 +1,36 @@
-"""kill -9 before, within and after each statement and each write of an action's life: nothing is lost or sent twice."""
+"""kill -9 before, within and after each statement and each write of an action's life, and a holder of the lease that is
+stopped or cut off inside a statement: nothing is lost and nothing sent twice."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 
 import pytest
 
+from tests.faults import leases
+from tests.faults.catalogue import Inject
 from tests.faults.ground import KINDS, Ground
 from tests.faults.kills import Injection, killed_at, steps
 from tests.faults.stopping import MOMENTS
 
-AT_ONCE = 15
-"""Steps side by side: most of their time they wait for a lease to expire."""
+FAULTS: dict[str, Inject] = {
+    **{f"killed: {step}": functools.partial(killed_at, step, MOMENTS, grace=0.0) for step in steps()},
+    "stopped inside a statement": leases.frozen_in_statement,
+    "cut off inside a statement that waits for a lock": leases.cut_off_in_statement,
+}
 
 
 @pytest.mark.timeout(300)
-async def test_killed_at_any_step_nothing_is_lost_and_nothing_sent_twice(ground: Ground) -> None:
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def inject(number: int, step: str) -> Injection:
-        async with places:
-            return await killed_at(step, MOMENTS, ground, KINDS[number % len(KINDS)], random.Random(number), grace=0)
-
-    found = await asyncio.gather(*map(inject, range(len(steps())), steps()), return_exceptions=True)
-    bad = [f"{step}: {one}" for step, one in zip(steps(), found, strict=True) if _is_bad(one)]
+async def test_lost_at_any_step_an_engine_loses_no_row_and_sends_none_twice(ground: Ground) -> None:
+    """All of them side by side, since most of their time they wait for a lease to expire."""
+    injections = [
+        inject(ground, KINDS[number % len(KINDS)], random.Random(number))
+        for number, inject in enumerate(FAULTS.values())
+    ]
+    found = await asyncio.gather(*injections, return_exceptions=True)
+    bad = [f"{name}: {one}" for name, one in zip(FAULTS, found, strict=True) if _is_bad(one)]
     assert not bad, "\n".join(bad)
 
 
