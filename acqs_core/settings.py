@@ -55,7 +55,7 @@ class QueueSettings(_Section):
             raise ValueError("give mysql://user:password@host:port/database or sqlite:///path")
         if "?" in text:
             raise ValueError("it takes no parameters after a '?'; leave them out (a ? of a password is written %3F)")
-        if text.count("@") > 1:
+        if text.count("@") > 1 and not text.startswith("sqlite:"):
             # What follows the first would be taken for the host, and told to everybody as that.
             raise ValueError("it has a second '@'; an @ of a user or password is written %40")
         return value

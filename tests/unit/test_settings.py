@@ -126,6 +126,12 @@ def test_no_application_command_or_function_may_be_meant() -> None:
     assert (none.allow_applications, none.allow_commands, none.allow_functions) == ((), (), ())
 
 
+def test_a_database_url_has_one_at_sign_and_a_path_may_have_more() -> None:
+    with pytest.raises(SettingsError, match="second '@'; an @ of a user or password is written %40"):
+        load(environ={"ACQS_QUEUE__URL": "mysql://acqs:a@b@127.0.0.1/asterisk"})
+    assert load(environ={"ACQS_QUEUE__URL": "sqlite:////srv/a@b@c/q"}).queue.url.get_secret_value().endswith("a@b@c/q")
+
+
 def test_variables_of_other_tools_are_left_alone() -> None:
     others = {"ACQS_REQUIRE": "mariadb,asterisk", "ACQS_LAB_CACHE": "/x", "ACQS_LAB_INSTALL": "no", "PATH": "/bin"}
     assert load(environ=others) == load(environ={})
