@@ -168,6 +168,23 @@ async def test_a_row_that_could_not_be_ended_for_no_known_reason_is_ended_at_the
     assert outcome_of(ended) is Outcome.NOT_ALLOWED
 
 
+async def test_children_that_asterisk_never_answers_delay_nobody(simulator: Simulator, settings: Chosen) -> None:
+    def ping(data: str) -> NewAction:
+        return NewAction("Ping", "", (f"Data: {data}",))
+
+    async with running(settings(simulator.address[1], response_timeout=60.0, max_sessions=4), listen=False) as engine:
+        simulator.fault = lambda action: Fault.IGNORE if action.get("Data") == "never" else None
+        stalled = engine.store.insert_many([ping("never")] * 3)
+        engine.wake()
+        await simulator.received(3, "Ping")
+        begun = time.monotonic()
+        for man_id in engine.store.insert_many([ping("soon")] * 10):
+            await until(engine, man_id, lambda t: t.row.response == "Y")
+        assert time.monotonic() - begun < 5.0
+        assert {row.status for row in engine.store.by_ids(stalled)} == {Status.SENT}
+        engine.stop()  # and told again it waits for no answer
+
+
 async def test_a_drain_waits_no_longer_than_response_timeout_and_flags_what_is_unknown(
     simulator: Simulator, settings: Chosen
 ) -> None:
