@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from acqs_core.control import host, places
+from acqs_core.control import host
 from acqs_core.errors import AcqsError
+from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.settings import load
 from tests.integration.headless import ROOT, Headless
@@ -67,15 +68,15 @@ class Run:
 
     def settings(
         self, name: str, *, server_ip: str = SERVER_IP, url: str = "", secret: str = AMI.in_toml,
-        asterisk: str = "", more: str = "",
+        asterisk: str = "", more: str = "", sockets: str = "",
     ) -> Path:  # fmt: skip
         """A settings file with a folder of sockets of its own."""
         path = self.folder / f"{name}.toml"
-        sockets = self.folder / name
-        sockets.mkdir(exist_ok=True)
+        place = self.folder / (sockets or name)
+        place.mkdir(exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(
-            f'server_ip = "{server_ip}"\n[control]\nfolder = "{sockets}"\n[queue]\nurl = "{url or self.url}"\n'
+            f'server_ip = "{server_ip}"\n[control]\nfolder = "{place}"\n[queue]\nurl = "{url or self.url}"\n'
             f'[asterisk]\nport = {self.ami_port}\nusername = "acqs"\nsecret = {secret}\n{asterisk}\n'
             f"[sender]\nlinger = 30\n{more}\n"
         )
@@ -151,7 +152,7 @@ async def tapped(real: Path, tap: Path, evidence: Evidence) -> AsyncIterator[Non
         theirs, ours = await asyncio.open_unix_connection(real)
         await asyncio.gather(pump("to the engine", reader, ours), pump("to the console", theirs, writer))
 
-    os.mkdir(tap)
+    os.makedirs(tap)
     server = await asyncio.start_unix_server(visit, tap / real.name)
     try:
         yield
@@ -169,7 +170,7 @@ async def test_no_secret_is_in_anything_that_a_run_leaves_to_be_read(
     async with simulated(run):
         try:
             good = run.settings("good")
-            await run.command(good, "db", "init")
+            schema.init(Database(run.url, pool_size=1))
             await asyncio.gather(_all_well(run, good), _failures(run))
         finally:
             await run.close()
@@ -206,17 +207,31 @@ async def _all_well(run: Run, good: Path) -> None:
     engine = await run.daemon(settings, ACQS_QUEUE__URL=run.url, ACQS_ASTERISK__SECRET=AMI.text, PYTHONFAULTHANDLER="1")
     await engine.wait_ready(40)
     await run.command(
-        good, "inject", "call", "Local/600@default", "--exten", "610", "--callerid", "FINDME", "--wait", "20"
+        good, "inject", "call", "Local/600@default", "--exten", "630", "--callerid", "FINDME", "--wait", "20"
     )
     below = run.evidence.add_processes([engine.pid], environment=True)
     assert {"acqs-forkserver", "acqs-child"} <= set(below), below
     for path in ("metrics", "healthz", "readyz"):
         run.evidence.add("metrics", await asyncio.to_thread(_get, f"http://127.0.0.1:{port}/{path}"))
-    real = places.own(run.folder / "environment", SERVER_IP).with_name(f"{SERVER_IP}-{engine.pid}.sock")
-    async with tapped(real, run.folder / "good" / "tap", run.evidence):
-        at_tap = run.settings("console")
-        at_tap.write_text(at_tap.read_text().replace(str(run.folder / "console"), str(run.folder / "good" / "tap")))
-        async with on_terminal("--config", str(at_tap)) as terminal:
+    commands = (
+        ("db", "check", "--json"), ("asterisk", "check", "--seconds", "0.2", "--json"), ("queue", "list", "--json"),
+        ("queue", "show", "1", "--json"), ("status", "--json"),
+    )  # fmt: skip
+    await asyncio.gather(
+        _console(run, engine.pid),
+        run.says("crash", "-c", CRASH, "queue", "counts", "--config", str(good)),
+        *(run.command(settings if command[0] == "status" else good, *command) for command in commands),
+    )
+    os.kill(engine.pid, signal.SIGABRT)  # as a service manager whose patience is over
+    await _has_said(engine, "Fatal Python error: Aborted")
+
+
+async def _console(run: Run, engine: int) -> None:
+    """A console on a terminal, at a tapped socket of this engine's."""
+    real = run.folder / "environment" / f"{SERVER_IP}-{engine}.sock"
+    async with tapped(real, run.folder / "console" / "tap", run.evidence):
+        settings = run.settings("console", sockets="console/tap")
+        async with on_terminal("--config", str(settings)) as terminal:
             await terminal.shows("FINDME")
             run.evidence.add_processes([terminal.process.pid], environment=False)
             for key in (b"\r", b"?"):  # the row's detail, and help
@@ -225,18 +240,12 @@ async def _all_well(run: Run, good: Path) -> None:
                 terminal.press(key)
                 await terminal.until(lambda: len(terminal.written) > 1000)
             run.evidence.add("screen", bytes(terminal.written))
-    commands = (
-        ("db", "check", "--json"), ("asterisk", "check", "--seconds", "0.2", "--json"), ("queue", "list", "--json"),
-        ("queue", "show", "1", "--json"), ("queue", "counts", "--json"), ("status", "--json"),
-    )  # fmt: skip
-    await asyncio.gather(*(run.command(settings if command[0] == "status" else good, *command) for command in commands))
-    os.kill(engine.pid, signal.SIGABRT)  # as a service manager whose patience is over
-    await run.says("crash", "-c", CRASH, "queue", "counts", "--config", str(good))
 
 
 CRASH = """
 import sys
 from acqs_core.cli.app import run
+from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 def fail(self, *given):
     raise RuntimeError(f"a bug, at {self!r} with {given!r}")
