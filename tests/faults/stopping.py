@@ -79,17 +79,24 @@ class _Count:
         self._stop = stop
         self._passages = multiprocessing.get_context("fork").Value("i", 0)
 
-    def passes(self, step: str | None, moment: Moment) -> None:
-        """The program is here; when it is the place, to say so is the last that it does."""
+    def comes(self, step: str | None, moment: Moment) -> bool:
+        """Whether the program, which is here, has come to the place."""
         if step != self._stop.step or moment != self._stop.moment:
-            return
+            return False
         with self._passages.get_lock():
             self._passages.value += 1
-            here = self._passages.value == self._stop.passage
-        if here:
-            at = dt.datetime.now(dt.UTC).isoformat()
-            os.write(2, json.dumps({"time": at, "message": f"stopped at {self._stop}"}).encode() + b"\n")
-            os.kill(os.getpid(), signal.SIGKILL if self._stop.by == "KILL" else signal.SIGSTOP)
+            return bool(self._passages.value == self._stop.passage)
+
+    def end(self) -> None:
+        """To say so is the last that it does."""
+        at = dt.datetime.now(dt.UTC).isoformat()
+        os.write(2, json.dumps({"time": at, "message": f"stopped at {self._stop}"}).encode() + b"\n")
+        os.kill(os.getpid(), signal.SIGKILL if self._stop.by == "KILL" else signal.SIGSTOP)
+
+    def passes(self, step: str | None, moment: Moment) -> None:
+        """The program is here; it ends when this is the place."""
+        if self.comes(step, moment):
+            self.end()
 
 
 def install(stop: Stop) -> None:
@@ -139,13 +146,15 @@ def _watch_writes(count: _Count) -> None:
         child = self._owner.config["events"] == "off"
         step = next((step for step, begin in kinds.items() if begin.match(payload)), None) if child else None
         count.passes(step, "before")
-        if step == count._stop.step and count._stop.moment == "within":
-            half = len(payload) // 2
-            write(self, payload[:half])
-            count.passes(step, "within")
-            payload = payload[half:]
-        write(self, payload)
-        count.passes(step, "after")
+        sizes: dict[Moment, int] = {"within": len(payload) // 2, "after": len(payload)}
+        for moment, size in sizes.items():
+            if count.comes(step, moment):
+                # Now, and not when the loop has its turn: uvloop gathers what is written until then.
+                sent = os.write(self.transport.get_extra_info("socket").fileno(), payload[:size])
+                count.end()
+                payload = payload[sent:]
+        if payload:
+            write(self, payload)
 
     QueueProtocol._write = watched_write  # type: ignore[method-assign]
 
