@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
@@ -144,15 +145,16 @@ async def test_rows_that_share_a_caller_id_go_in_order_and_do_not_touch_each_oth
         first = stand.produce(raw("Originate", blocking, callerid="SAME"))
         second = stand.produce(call("PJSIP/busy", exten="610", callerid="SAME"))
         other = stand.produce(call("PJSIP/busy", exten="610", callerid="OTHER"))
-        await stand.until(first, lambda t: t.row.status is Status.UPDATED)
-        waiting = stand.store.timeline(second)
-        assert waiting.row.status is Status.QUEUE
-        assert not waiting.row.channel
-        await stand.until_dead(other, 1.5)  # nobody else waits
-        one, two = await stand.until_dead(first), await stand.until_dead(second)
+        one, two, three = await asyncio.gather(*map(stand.until_dead, (first, second, other)))
     assert (outcome_of(one), outcome_of(two)) == (Outcome.NO_ANSWER, Outcome.BUSY)
-    answered = next(entry.at for entry in one.journal if entry.event in ("answered", "refused"))
-    sent = next(entry.at for entry in two.journal if entry.event == "sent")
-    assert answered is not None
-    assert sent is not None
-    assert sent >= answered
+    answered = _when(one, "answered", "refused")
+    assert _when(two, "sent") >= answered
+    assert _when(three, "sent") < answered, "nobody else waits"
+    assert two.row.channel != one.row.channel
+
+
+def _when(timeline: Timeline, *events: str) -> dt.datetime:
+    """When the first of these was."""
+    at = next(entry.at for entry in timeline.journal if entry.event in events)
+    assert at is not None
+    return at
