@@ -25,6 +25,8 @@ MOST_LISTED = 1000
 LISTED = 9
 """Lines of them that are seen at once; 80x24 has no more."""
 
+NONE = "none of these rows can be changed like this"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bulk:
@@ -65,7 +67,8 @@ class ConfirmScreen(Dialog[Bulk]):
     """Gives what to do."""
 
     DEFAULT_CSS = """
-    ConfirmScreen .box { width: 90; }
+    ConfirmScreen .box { width: 110; }
+    ConfirmScreen #rows { text-wrap: nowrap; text-overflow: ellipsis; }
     ConfirmScreen #list { background: $panel; padding: 0 1; scrollbar-size-vertical: 1; }
     ConfirmScreen .row > Label { width: auto; margin: 0 1 0 0; }
     ConfirmScreen #twice { margin: 1 0 0 0; }
@@ -120,7 +123,7 @@ class ConfirmScreen(Dialog[Bulk]):
         """Do it, if all that is asked for is given."""
         chosen = self._chosen
         if not chosen:
-            says = "tick that it may call twice" if self._able else "none of these rows can be changed like this"
+            says = "tick that it may call twice" if self._able else NONE
         elif len(chosen) > 1 and self.query_one("#count", Input).value != str(len(chosen)):
             says = f"type {len(chosen)} to {self._deed} so many rows"
             self.query_one("#count").focus()
@@ -147,7 +150,7 @@ class ConfirmScreen(Dialog[Bulk]):
         chosen = self._chosen
         self.query_one("#typing").display = len(chosen) > 1
         self.query_one("#asks", Label).update(f"Type {len(chosen)} to {self._deed} so many rows")
-        self.query_one("#error", Static).update("")
+        self.query_one("#error", Static).update("" if self._able else Content(f"▲ {NONE}"))
         taken = {row.id for row in chosen}
         parts: list[tuple[str, str]] = []
         for row in self._rows[:MOST_LISTED]:
