@@ -24,8 +24,10 @@ PROGRAMS = {
     "debootstrap": "debootstrap",
     "setpriv": "util-linux",
     "unshare": "util-linux",
+    "rsvg-convert": "librsvg2-bin fonts-dejavu-core",
 }
-"""Which package brings a program. The -core packages hold MariaDB without a service, so nothing starts by itself."""
+"""Which packages bring a program, and what it is of no use without. The -core packages hold MariaDB without a
+service, so nothing starts by itself."""
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -56,7 +58,7 @@ def install(programs: Sequence[str]) -> None:
         missing = [name for name in programs if shutil.which(name, path=_SYSTEM_PATH) is None]
         if not missing:
             return
-        packages = sorted({PROGRAMS[name] for name in missing})
+        packages = sorted({package for name in missing for package in PROGRAMS[name].split()})
         wanted = " ".join(packages)
         if os.environ.get("ACQS_LAB_INSTALL", "yes").lower() == "no":
             raise LabUnavailable(f"missing: {wanted} (ACQS_LAB_INSTALL=no forbids installing)")

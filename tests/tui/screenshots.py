@@ -1,17 +1,18 @@
 """`make screenshots`: the console's pictures in screenshots/, as SVG and PNG, of the scripted night (scene.py).
 
 They are the same on every machine, so that a picture changes only when the console does. The PNG are drawn from the SVG
-by rsvg-convert (Debian: librsvg2-bin, fonts-dejavu-core); where it is missing only the SVG are made, and that is said.
+by rsvg-convert, which is installed where it is missing; where it cannot be only the SVG are made, and that is said.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.lab import debian
+from tests.lab.errors import LabUnavailable
 from tests.tui.pictures import Size, picture, showing
 from tests.tui.ways import PAUSED, SCREENS, told
 
@@ -38,6 +39,7 @@ PIXELS = {WIDE: 1600, SMALL: 1000}
 async def main() -> None:
     """Make all of them."""
     FOLDER.mkdir(exist_ok=True)
+    convert = await asyncio.to_thread(converter)
     for name, (screen, size, theme) in PICTURES.items():
         async with showing(size, theme=theme, paused=screen in PAUSED) as pilot:
             await (SCREENS | PAUSED)[screen](pilot)
@@ -45,17 +47,24 @@ async def main() -> None:
             drawn = await picture(pilot)
         path = FOLDER / f"{name}.svg"
         await asyncio.to_thread(path.write_text, drawn)
-        await asyncio.to_thread(to_png, path, PIXELS[size])
+        if convert:
+            await asyncio.to_thread(to_png, convert, path, PIXELS[size])
         print(path.relative_to(FOLDER.parent))
 
 
-def to_png(svg: Path, width: int) -> None:
-    """Beside it, where there is a converter."""
-    converter = shutil.which("rsvg-convert")
-    if converter is None:
-        print(f"{svg.name}: no PNG, install librsvg2-bin and fonts-dejavu-core", file=sys.stderr)
-        return
-    subprocess.run([converter, "-w", str(width), "-o", str(svg.with_suffix(".png")), str(svg)], check=True)
+def converter() -> str:
+    """What makes PNG of SVG; empty, and said why, where it is not to be had."""
+    try:
+        debian.install(["rsvg-convert"])
+        return debian.program("rsvg-convert")
+    except LabUnavailable as error:
+        print(f"no PNG: {error}", file=sys.stderr)
+        return ""
+
+
+def to_png(convert: str, svg: Path, width: int) -> None:
+    """Beside it."""
+    subprocess.run([convert, "-w", str(width), "-o", str(svg.with_suffix(".png")), str(svg)], check=True)
 
 
 if __name__ == "__main__":
