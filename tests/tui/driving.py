@@ -43,10 +43,10 @@ async def press(pilot: Pilot[int], *keys: str) -> None:
     for key in keys:
         char = key if len(key) == 1 else None
         driver.send_message(events.Key(_NAMES.get(key, key), char))
-        await _heard(pilot)
+        await heard(pilot)
 
 
-async def _heard(pilot: Pilot[int]) -> None:
+async def heard(pilot: Pilot[int]) -> None:
     """Wait until a key, the message that it caused and what came of that have passed every queue between the app and
     the focused widget: each is first in, first out."""
     for _ in range(ROUNDS):

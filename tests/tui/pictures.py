@@ -9,17 +9,22 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from rich.cells import cell_len
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 from acqs_core.settings import ConsoleSettings, ControlSettings, Settings
 from acqs_tui.app import Console
 from tests.tui import scene
+from tests.tui.driving import PATIENCE, heard, until
 from tests.tui.scripted import Clock, Script, night, telling
+
+SETTLING = 0.05
+"""Seconds between two looks at a screen: a scroll bar comes a layout later than what makes it necessary."""
 
 HISTORY = 40
 """Seconds of rates that a picture shows."""
@@ -32,23 +37,25 @@ async def showing(
     size: Size, *, theme: str = "acqs-dark", paused: bool = False, read_only: bool = False
 ) -> AsyncIterator[Pilot[int]]:
     """A console of this size that has shown all that the script tells, at scene.NOW."""
-    clock = Clock(scene.NOW - HISTORY)
+    past = Clock(scene.NOW - HISTORY)
     with tempfile.TemporaryDirectory(prefix="acqs-") as folder, in_utc():
-        script = night(clock, paused=paused)
+        script = night(past, paused=paused)
         settings = Settings(
             server_ip=scene.SERVER, control=ControlSettings(folder=folder), console=ConsoleSettings(theme=theme)
         )
         async with telling(script, Path(folder)):
             console = Console(
-                settings, read_only=read_only, clock=clock, wall=lambda: scene.BEGAN.timestamp() + clock.now
+                settings, read_only=read_only, clock=lambda: scene.NOW, wall=lambda: scene.BEGAN.timestamp() + scene.NOW
             )
+            console.counters._clock = past  # the rates alone have a history
             console.animation_level = "none"
             async with console.run_test(size=size, notifications=True) as pilot:
                 await until(pilot, lambda: has_told(console, script))
                 for second in range(HISTORY + 1):
-                    clock.now = scene.NOW - HISTORY + second
+                    past.now = scene.NOW - HISTORY + second
                     console.feed.status = console.feed.status | script.status()
                     console.frame()
+                await at_rest(pilot)
                 yield pilot
                 await console.feed.close()
 
@@ -67,18 +74,24 @@ def has_told(console: Console, script: Script) -> bool:
     )
 
 
-async def until(pilot: Pilot[int], holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Draw frames until this holds."""
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await pilot.pause(0.02)
+async def at_rest(pilot: Pilot[int]) -> None:
+    """Wait until nothing on the screen changes any more."""
+    before: list[Strip] = []
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for box in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
+                box.cursor_blink = False
+            await heard(pilot)
+            await asyncio.sleep(SETTLING)
+            now = pilot.app.screen._compositor.render_strips()
+            if now == before:
+                return
+            before = now
 
 
 async def picture(pilot: Pilot[int]) -> str:
-    """What is on the screen, as SVG without fonts from elsewhere."""
-    for box in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
-        box.cursor_blink = False
-    await pilot.pause()
+    """What is on the screen once it has come to rest, as SVG without fonts from elsewhere."""
+    await at_rest(pilot)
     return plain(pilot.app.export_screenshot(simplify=True))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
-import dataclasses
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -184,15 +183,7 @@ class ScriptedDesk(Desk):
         return [man_id for man_id, view in self._script.rows.items() if view.outcome == "unknown"][: cap + 1]
 
     def _views(self, man_ids: list[int]) -> list[RowView]:  # type: ignore[override]
-        """The rows, as old as the clock says."""
-        late = self._script.clock() - scene.NOW
-        found = [self._script.rows[man_id] for man_id in man_ids]
-        if not late:
-            return found
-        return [
-            dataclasses.replace(view, row=dataclasses.replace(view.row, age=(view.row.age or 0.0) + late))
-            for view in found
-        ]
+        return [self._script.rows[man_id] for man_id in man_ids]
 
 
 @contextlib.asynccontextmanager

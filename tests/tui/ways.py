@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.tui import scene
-from tests.tui.driving import console_of, until
+from tests.tui.driving import console_of, press, until
 
 Way = Callable[[Pilot[int]], Awaitable[None]]
 """How a screen is come to from the main one."""
@@ -17,10 +17,10 @@ Way = Callable[[Pilot[int]], Awaitable[None]]
 def keys(*pressed: str) -> Way:
     """By these keys."""
 
-    async def press(pilot: Pilot[int]) -> None:
-        await pilot.press(*pressed)
+    async def type_them(pilot: Pilot[int]) -> None:
+        await press(pilot, *pressed)
 
-    return press
+    return type_them
 
 
 def row(number: int, *then: str) -> Way:
@@ -29,7 +29,7 @@ def row(number: int, *then: str) -> Way:
     async def go(pilot: Pilot[int]) -> None:
         console_of(pilot).queue_pane.lines.select(scene.FIRST + number)
         for key in then:
-            await pilot.press(key)
+            await press(pilot, key)
             await told(pilot)
 
     return go
@@ -39,7 +39,7 @@ def filtered(text: str) -> Way:
     """With this in the filter's box."""
 
     async def type_it(pilot: Pilot[int]) -> None:
-        await pilot.press("slash")
+        await press(pilot, "slash")
         pilot.app.screen.query_one("#filter", Input).value = text
 
     return type_it
@@ -47,7 +47,6 @@ def filtered(text: str) -> Way:
 
 async def told(pilot: Pilot[int]) -> None:
     """Wait until no question to the engine is open."""
-    await pilot.pause()
     await until(pilot, lambda: all(one.name == "feed" or one.is_finished for one in pilot.app.workers))
 
 
