@@ -16,7 +16,7 @@ from textual.widgets import Footer, Input
 from acqs_core.errors import FilterInvalid
 from acqs_core.filter import ROW_FIELDS, parse
 from acqs_core.settings import Settings
-from acqs_tui import themes
+from acqs_tui import memory, themes
 from acqs_tui.bars import Counters, StatusBar
 from acqs_tui.commands import BY_ID, bindings
 from acqs_tui.connection import Connection
@@ -92,10 +92,13 @@ class Console(App[int]):
     def on_mount(self) -> None:
         """Draw at once; the engine is looked for meanwhile."""
         heed_signals(self)
+        memory.look_seldom()
         self.set_keymap(self.settings.console.keymap)
         self.feed.stale = self.queue_pane.to_freshen
-        rate = FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES
-        self.set_interval(1 / rate, self.frame)
+        frame = 1 / (FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES)
+        self.set_interval(frame, self.show_rows)
+        # Half a frame later, so that a key waits for one of the two at the most.
+        self.set_timer(frame / 2, lambda: self.set_interval(frame, self.show_events))
         self.queue_pane.lines.focus()
         self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
 
@@ -120,18 +123,21 @@ class Console(App[int]):
         self._close_messages_no_wait()
 
     def frame(self) -> None:
-        """Put what came into the panes."""
+        """Put all that came into the panes."""
+        self.show_rows()
+        self.show_events()
+
+    def show_rows(self) -> None:
+        """Put the rows that came into the queue pane, and all that is told of them elsewhere."""
         if not self.screen_stack:
             return  # it is being taken down, and its timer ticked once more
         feed = self.feed
-        news = feed.take()
-        if news.rows:
-            self.queue_pane.put(news.rows)
-        self.queue_pane.forget(news.gone)
-        self.events_pane.put(news.events, news.missed)
-        self.sessions_pane.put(feed.sessions)
-        self.deeds.see(news.rows)
-        self.looks.see(news.rows)
+        rows, gone = feed.take_rows()
+        if rows:
+            self.queue_pane.put(rows)
+        self.queue_pane.forget(gone)
+        self.deeds.see(rows)
+        self.looks.see(rows)
         if (can := self.deeds.abilities()) != self._could:
             self._could = can
             self.refresh_bindings()
@@ -139,12 +145,20 @@ class Console(App[int]):
         self.status_bar.tell(feed.status, feed.greeting, feed.problem, self._how(), frozen)
         loaded = f"loading {feed.loaded:,}…" if feed.loading else f"{len(self.queue_pane.lines.window.records):,} rows"
         self.counters.tell(feed.status, loaded)
-        for pane in self.panes:
-            if (says := self._subtitle(pane)) != self._says.get(pane):
-                self._says[pane] = pane.border_subtitle = says  # draws the whole pane, changed or not
+        self._subtitle(self.queue_pane)
         if int(self.clock()) != self._second:
             self._second = int(self.clock())
-            self.queue_pane.lines.refresh()  # every row is a second older
+            self.queue_pane.lines.redraw()  # every row is a second older
+
+    def show_events(self) -> None:
+        """Put the events that came, and the child sessions, into their panes."""
+        if not self.screen_stack:
+            return
+        events, missed = self.feed.take_events()
+        self.events_pane.put(events, missed)
+        self.sessions_pane.put(self.feed.sessions)
+        self._subtitle(self.events_pane)
+        self._subtitle(self.sessions_pane)
 
     @property
     def panes(self) -> list[Pane]:
@@ -166,7 +180,8 @@ class Console(App[int]):
             return "DEMO"
         return ("EMBEDDED" if self.feed.embedded else "ATTACHED") + (" READ-ONLY" if self.read_only else "")
 
-    def _subtitle(self, pane: Pane) -> str:
+    def _subtitle(self, pane: Pane) -> None:
+        """Tell in the pane's lower border how much it shows."""
         lines = pane.lines
         parts = [f"{len(lines.window):,}"]
         if pane.filter:
@@ -179,7 +194,9 @@ class Console(App[int]):
             parts.append(f"pinned, +{lines.came:,} new")
         if isinstance(pane, EventsPane) and pane.missed:
             parts.append(f"{pane.missed:,} not shown")
-        return " · ".join(parts).replace("[", "\\[")
+        says = " · ".join(parts).replace("[", "\\[")
+        if says != self._says.get(pane):
+            self._says[pane] = pane.border_subtitle = says  # draws the whole pane, changed or not
 
     # Commands.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import itertools
 import subprocess
 import time
@@ -20,6 +19,7 @@ from acqs_core.control import host, places
 from acqs_core.control.client import Client
 from acqs_core.errors import AcqsError, ControlError, NoEngine
 from acqs_core.settings import Settings
+from acqs_tui import memory
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.rows import RowRecord, unpack
 
@@ -42,18 +42,6 @@ MOST_EVENTS = 20_000
 
 STARTING = 20.0
 """Seconds in which an engine of our own must greet."""
-
-
-@dataclasses.dataclass(slots=True)
-class News:
-    """What came since the last frame."""
-
-    rows: list[RowRecord]
-    events: list[EventRecord]
-    missed: int
-    """Events that came and are not among them."""
-    gone: list[int]
-    """man_ids of rows that are no longer in the table."""
 
 
 class Feed:
@@ -163,14 +151,18 @@ class Feed:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, 10)
 
-    def take(self) -> News:
-        """What came since it was last taken."""
+    def take_rows(self) -> tuple[list[RowRecord], list[int]]:
+        """Rows that came since they were last taken, and man_ids of those that are no longer in the table."""
         rows, self._rows = list(self._rows.values()), {}
+        gone, self._gone = self._gone, []
+        return rows, gone
+
+    def take_events(self) -> tuple[list[EventRecord], int]:
+        """Events that came since they were last taken, and how many more did."""
         events = list(self._events)
         self._events.clear()
         missed, self._missed = self._missed, 0
-        gone, self._gone = self._gone, []
-        return News(rows, events, missed, gone)
+        return events, missed
 
     def _take(self, message: dict[str, Any]) -> None:
         name = message["feed"]
@@ -198,6 +190,7 @@ class Feed:
                 continue
             self._keep(unpack(page["rows"], self._clock()))
             self.loaded += len(page["rows"])
+            memory.keep()
             before = page["next"]
             if before is None:
                 break

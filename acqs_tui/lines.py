@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -24,6 +24,9 @@ from textual.strip import Strip
 from acqs_tui.records import Shown, Window
 
 S = TypeVar("S", bound=Shown)
+
+MOST_KEPT = 500
+"""Drawn lines that are kept: some screens full."""
 
 Cell = tuple[str, str]
 """A cell's text, and the component class (without `lines--`) of its style; empty is plain."""
@@ -125,6 +128,10 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self._key: tuple[object, ...] | None = None
         self._pending: dict[int, S] = {}
         self._frozen = False
+        self._base, self._columns = Style(), self._laid_out()
+        self._styles: dict[tuple[str, bool], Style] = {}
+        self._kept: dict[int, tuple[S, object, Strip]] = {}
+        """Lines that were drawn, by record id: the record as it was, how it was drawn, and the line."""
 
     # What the pane tells it.
 
@@ -269,13 +276,16 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         last = len(self.window) - 1
         line = max(0, min(line, last))
         self.following = False if line < last else self.following
+        before = self._line
         self._select(line)
         top = round(self.scroll_y)
         if line < top:
             self.scroll_to(y=line, animate=False, immediate=True, force=True)
         elif line > top + self.size.height - 2:
             self.scroll_to(y=line - self.size.height + 2, animate=False, immediate=True, force=True)
-        self.refresh()
+        for changed in (before, line):
+            if changed is not None:
+                self.refresh(Region(0, changed - round(self.scroll_y) + 1, self.size.width, 1))
 
     def _select(self, line: int) -> None:
         chosen = self.window[line].id if 0 <= line < len(self.window) else None
@@ -286,6 +296,20 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     # Drawing.
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What is to be painted; styles and columns are found once for all of it."""
+        base, columns = self.rich_style, self._laid_out()
+        if (base, columns) != (self._base, self._columns) or len(self._kept) > MOST_KEPT:
+            self._base, self._columns = base, columns
+            self._kept.clear()
+        self._styles.clear()
+        return super().render_lines(crop)
+
+    def redraw(self) -> None:
+        """Draw all again: what a cell says has changed without its record, as an age does."""
+        self._kept.clear()
+        self.refresh()
+
     def render_line(self, y: int) -> Strip:
         """The header, or the record at this line of the view."""
         width = self.size.width
@@ -293,27 +317,36 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             return self._header(width)
         line = y - 1 + round(self.scroll_y)
         if y == 1 and not len(self.window):
-            return Strip([Segment(_fit(f" {self.empty()}", width), self.rich_style + self._style("dim", False))])
+            return Strip([Segment(_fit(f" {self.empty()}", width), self._base + self._style("dim", False))])
         if line >= len(self.window):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._base)
         return self._drawn(self.window[line], width)
 
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("lines--header")
         segments = [Segment(" " if self.can_mark else "", style)]
-        for column, room in self._laid_out():
+        for column, room in self._columns:
             title = f"{column.title}▲" if self.sorted_by and column.title == self.sorted_by else column.title
             segments.append(Segment(_fit(title, room, column.right) + " ", style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _drawn(self, record: S, width: int) -> Strip:
-        base, has_cursor = self.rich_style, record.id == self.selected and self.has_focus
-        if record.id == self.selected:
+        """The record's line; most of a pane stays as it was from one painting to the next."""
+        is_selected = record.id == self.selected
+        look = (is_selected, self.has_focus, record.id in self.marked, width)
+        kept = self._kept.get(record.id)
+        if kept is None or kept[0] is not record or kept[1] != look:
+            kept = self._kept[record.id] = (record, look, self._draw(record, width, is_selected))
+        return kept[2]
+
+    def _draw(self, record: S, width: int, is_selected: bool) -> Strip:
+        base, has_cursor = self._base, is_selected and self.has_focus
+        if is_selected:
             base = self.get_component_rich_style("lines--cursor" if has_cursor else "lines--blurred")
         segments = []
         if self.can_mark:
             segments.append(Segment("▌" if record.id in self.marked else " ", base + self._style("mark", False)))
-        for column, room in self._laid_out():
+        for column, room in self._columns:
             text, name = column.cell(record)
             style = base + self._style(name, has_cursor) if name else base
             segments += (Segment(_fit(text, room, column.right), style), Segment(" ", base))
@@ -321,8 +354,11 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     def _style(self, name: str, has_cursor: bool) -> Style:
         """The colour and weight of a component; under the cursor the colour is the cursor's own, to be readable."""
-        style = self.get_component_rich_style(f"lines--{name}")
-        return Style(color=None if has_cursor else style.color, bold=style.bold)
+        found = self._styles.get((name, has_cursor))
+        if found is None:
+            style = self.get_component_rich_style(f"lines--{name}")
+            found = self._styles[name, has_cursor] = Style(color=None if has_cursor else style.color, bold=style.bold)
+        return found
 
     def _laid_out(self) -> list[tuple[Column[S], int]]:
         """The columns that have room here, and their widths."""

@@ -137,15 +137,16 @@ class Window(Generic[S]):
         change.added, change.rebuilt = max(0, len(self._visible) - before), True
 
     def _rebuild_with(self, fresh: list[S]) -> None:
-        known = [record.id for record in fresh if record.id in self._keys]
-        if known:
-            gone = set(known)
-            self._visible = [key for key in self._visible if key[-1] not in gone]
-        for record_id in known:
-            del self._keys[record_id]
         keys = {record.id: self._sort(record) for record in fresh if self._passes(record)}
-        self._keys.update(keys)
-        self._merge(sorted(keys.values()))
+        known = self._keys
+        moved = {record.id for record in fresh if record.id in known and known[record.id] != keys.get(record.id)}
+        if moved:
+            self._visible = [key for key in self._visible if key[-1] not in moved]
+            for record_id in moved:
+                del known[record_id]
+        new = {record_id: key for record_id, key in keys.items() if record_id not in known}
+        known.update(new)
+        self._merge(sorted(new.values()))
 
     def _merge(self, keys: list[Key]) -> None:
         """Older pages come before all that is there, newer ones after: only what lies between must be sorted."""

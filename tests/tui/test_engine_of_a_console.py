@@ -96,7 +96,7 @@ async def test_an_engine_that_is_stopped_is_told_and_shown_again_when_it_goes_on
     await feed.connect(embed=False)
     new = call("Local/600@default", exten="610")
     man_id = await feed.ask("insert", action=new.action, lines=new.lines)
-    await comes(lambda: man_id in {row.id for row in feed.take().rows})
+    await comes(lambda: man_id in {row.id for row in feed.take_rows()[0]})
     await feed.close(stop=True)
     await comes(lambda: not lives(pid))
 

@@ -149,7 +149,7 @@ async def test_a_click_selects_a_title_sorts_and_the_wheel_pins(pilot: Pilot[int
     await until(pilot, lambda: lines.following)
     lines.scroll_up(animate=False)
     await until(pilot, lambda: not lines.following)
-    assert "pinned" in console._subtitle(console.queue_pane)
+    await until(pilot, lambda: "pinned" in str(console.queue_pane.border_subtitle))
 
 
 def shown(console: Console) -> set[str]:
