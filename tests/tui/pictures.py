@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from rich.cells import cell_len
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
@@ -83,6 +84,7 @@ async def at_rest(pilot: Pilot[int]) -> None:
                 box.cursor_blink = False
             await heard(pilot)
             await asyncio.sleep(SETTLING)
+            visible_screen_stack.set(pilot.app._background_screens)
             now = pilot.app.screen._compositor.render_strips()
             if now == before:
                 return
