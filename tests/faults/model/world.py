@@ -60,14 +60,15 @@ def _template() -> Path:
 
 
 class Unforeseen(logging.Handler):
-    """Collects what the programs log with a traceback: a failure that nobody foresaw."""
+    """Collects what the programs log as an error or with a traceback: a failure that nobody foresaw."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self.said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(logging.Formatter().format(record))
+        if record.levelno >= logging.ERROR or record.exc_info:
+            self.said.append(logging.Formatter().format(record))
 
 
 class World:
