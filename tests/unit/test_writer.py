@@ -95,16 +95,22 @@ async def test_what_comes_while_the_database_is_away_is_merged_and_written_when_
     man_id = sent_row(store, tmp_path)
     store.away = True
     writer.transition(Transition(man_id, Status.UPDATED, "PJSIP/1-0", "acqs-1"))
+    writer.outcome(OutcomeRecord(man_id, Outcome.BUSY, cause=17))
+    writer.journal(man_id, "updated")
     async with asyncio.timeout(5):
         await store.tried.wait()
     with pytest.raises(QueueUnavailable):
         await writer.flush()
     writer.transition(Transition(man_id, Status.DEAD))
     writer.transition(Transition(man_id, Status.UPDATED, "PJSIP/1-0", "acqs-1"))  # late, and DEAD never comes back
-    assert len(writer) == 1
+    assert len(writer) == 3
     store.away = False
     await writer.flush()
-    assert (store.timeline(man_id).row.status, writer.failing) == (Status.DEAD, None)
+    timeline = store.timeline(man_id)
+    assert (timeline.row.status, writer.failing) == (Status.DEAD, None)
+    assert timeline.outcome is not None
+    assert (timeline.outcome.outcome, timeline.outcome.cause) == (Outcome.BUSY, 17)
+    assert [entry.event for entry in timeline.journal][-1] == "updated"
 
 
 async def test_a_value_that_the_database_refuses_takes_no_other_row_with_it(
