@@ -71,6 +71,8 @@ class Reader(asyncio.Protocol):
         self._paused_at = 0.0
         self.longest = 0.0
         """Seconds for which it took nothing, at the most."""
+        self.lost = ""
+        """Why it reads no more."""
         self.may_write = asyncio.Event()
         self.may_write.set()
 
@@ -82,6 +84,10 @@ class Reader(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._paused_at = time.monotonic()
         self.may_write.clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = f"the reader left ({exc or 'in order'})"
+        self.may_write.set()
 
     def resume_writing(self) -> None:
         self.longest = max(self.longest, time.monotonic() - self._paused_at)
@@ -114,6 +120,13 @@ class Reader(asyncio.Protocol):
             self.transport.write(b"Event: CoreShowChannel\r\n" + own.encode() + shown)
         self._say(f"Event: CoreShowChannelsComplete\r\n{own}EventList: Complete\r\nListItems: {len(channels)}")
 
+    async def take(self, data: bytes) -> None:
+        """Have it read; returns when the kernel has all of it. Raises ConnectionError when the reader is gone."""
+        self.transport.write(data)
+        await self.may_write.wait()
+        if self.lost:
+            raise ConnectionError(self.lost)
+
     def _say(self, text: str) -> None:
         self.transport.write(text.encode() + END)
 
@@ -135,9 +148,7 @@ class Replayer:
         start, all_of_it = time.monotonic(), len(self._tape.events)
         while self._tape.told < all_of_it:
             await asyncio.sleep(TICK)
-            await reader.may_write.wait()
-            reader.transport.write(self._tape.upto(int((time.monotonic() - start) * rate)))
-        await reader.may_write.wait()
+            await reader.take(self._tape.upto(int((time.monotonic() - start) * rate)))
         return {"events": all_of_it, "seconds": time.monotonic() - start, "longest": reader.longest}
 
     async def rush(self) -> dict[str, float]:
@@ -147,8 +158,7 @@ class Replayer:
         self._came.clear()
         start, all_of_it = time.monotonic(), len(self._tape.events)
         while self._tape.told < all_of_it:
-            reader.transport.write(self._tape.upto(self._tape.told + HANDFUL))
-            await reader.may_write.wait()
+            await reader.take(self._tape.upto(self._tape.told + HANDFUL))
         reader.transport.close()
         await self._came.wait()
         return {"events": all_of_it, "seconds": time.monotonic() - start, "longest": reader.longest}
