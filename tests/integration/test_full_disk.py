@@ -6,7 +6,6 @@ Only in `make test-all` (ACQS_ALL=1): MyISAM's tables wait for room by themselve
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from acqs_core.action import Status, call
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.queue.tables import metadata
+from tests.gate import only_in_all
 from tests.integration.headless import Fleet, burst, calls_made, until_reached, until_settled
 from tests.integration.stand import Stand
 from tests.lab.asterisk import Asterisk
@@ -24,7 +24,7 @@ from tests.small_disk import SmallDisk
 from tests.vicidial import VICIDIAL_MANAGER
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("ACQS_ALL") != "1", reason="takes minutes; in `make test-all` only"),
+    only_in_all("takes minutes"),
     pytest.mark.timeout(300),
 ]
 

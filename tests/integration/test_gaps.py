@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -17,6 +16,7 @@ import pytest
 from acqs_core.action import NewAction, Outcome, Status, call, channel_id, redirect
 from acqs_core.queue.types import Timeline
 from tests.faults.proxy import Proxy
+from tests.gate import only_in_all
 from tests.integration.conftest import make_database
 from tests.integration.stand import VARIANT, Stand, outcome_of
 from tests.lab.asterisk import Asterisk
@@ -30,8 +30,6 @@ BUSY = call("Local/603@default/n", exten="610")
 OPTIMISED = call("Local/617@default", exten="618", callerid="M42")
 TO_A_PHONE = call("PJSIP/ans", exten="607", callerid="R1")
 
-only_in_all = pytest.mark.skipif(os.environ.get("ACQS_ALL") != "1", reason="in `make test-all` only")
-
 
 @pytest.fixture
 def one_stand(database_server: DatabaseServer, asterisk: Asterisk) -> Iterator[Stand]:
@@ -40,7 +38,7 @@ def one_stand(database_server: DatabaseServer, asterisk: Asterisk) -> Iterator[S
     asterisk.hang_up_all()
 
 
-@pytest.mark.parametrize("gap", ["cut", pytest.param("killed", marks=only_in_all)])
+@pytest.mark.parametrize("gap", ["cut", pytest.param("killed", marks=only_in_all("waits for another lease"))])
 async def test_what_happened_in_a_gap_is_found_out_after_it(one_stand: Stand, gap: str) -> None:
     stand = one_stand
 

@@ -15,6 +15,7 @@ from acqs_core.ami import vanished
 from acqs_core.engine import Engine
 from acqs_core.listener import listener
 from tests.faults.proxy import Proxy
+from tests.gate import only_in_all
 from tests.integration.conftest import make_database
 from tests.integration.headless import calls_made
 from tests.integration.stand import VARIANT, Stand, events_of, outcome_of
@@ -78,6 +79,7 @@ async def test_an_asterisk_that_vanished_is_found_by_listener_and_child(
         assert time.monotonic() - lost < FOUND_WITHIN
 
 
+@only_in_all("the statements' own time limits are short, and tested on every database")
 async def test_a_database_that_vanished_is_found_and_what_waited_goes_out_once(one_stand: Stand) -> None:
     stand = one_stand
     with stand.asterisk.record() as recorder:

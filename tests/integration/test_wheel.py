@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.gate import only_in_all
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [
-    pytest.mark.skipif(
-        os.environ.get("ACQS_ALL") != "1", reason="builds and installs a wheel; in `make test-all` only"
-    ),
+    only_in_all("builds and installs a wheel"),
     pytest.mark.timeout(600),
 ]
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.gate import ALL
 from tests.lab import chroot, debian, mariadb, mysql
 from tests.lab.asterisk import Asterisk
 from tests.lab.errors import LabUnavailable
@@ -39,7 +40,7 @@ def obtain(name: str, make: Callable[[], Part]) -> Part:
 
 def asked_for(name: str) -> bool:
     """Whether this run is to test a part that is left out of the quick one, such as `mysql`."""
-    return os.environ.get("ACQS_ALL") == "1" or name in _required()
+    return ALL or name in _required()
 
 
 def _required() -> list[str]:

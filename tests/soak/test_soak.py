@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gate import only_in_all
 from tests.lab.mariadb import MariaDB
 from tests.soak.measure import Sample, growth
 from tests.soak.report import faults_of, page
@@ -17,6 +18,7 @@ from tests.soak.run import Report, soak
 SECONDS, RATE = 15.0, 40.0
 
 
+@only_in_all("half a minute of load")
 @pytest.mark.timeout(300)
 async def test_every_action_of_a_short_soak_is_accounted_for(mariadb_server: MariaDB) -> None:
     with tempfile.TemporaryDirectory(prefix="acqs-") as folder:

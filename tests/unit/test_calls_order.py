@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import heapq
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -23,6 +22,7 @@ from acqs_core.action import Status
 from acqs_core.ami.wire import AmiMessage
 from acqs_core.listener.calls import Calls
 from acqs_core.listener.rules import Change
+from tests.gate import ALL
 from tests.unit.test_calls_traces import CASES
 from tests.unit.trace_reader import Case, Trace, asking, hear, judged, read_trace, watching
 
@@ -35,7 +35,7 @@ SMALL = tuple(case for case in ONE_A_TRACE if case.trace.startswith("sip_"))
 def in_any_order(case: Case) -> settings:
     """More orders of the newest Asterisk's recordings than of those of the same call on an older one, and more of all
     where there is time (`make test-all`): a hundred recordings share what breaks, so few orders of each find it."""
-    newest, older = (40, 8) if os.environ.get("ACQS_ALL") == "1" else (12, 4)
+    newest, older = (40, 8) if ALL else (12, 4)
     return settings(max_examples=newest if case.version.startswith("22.") else older, derandomize=True, deadline=None)
 
 
