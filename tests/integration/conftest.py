@@ -10,12 +10,15 @@ import pytest
 
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
+from tests.gate import only_in_all
 from tests.integration.stand import VARIANT, Stand
 from tests.lab.asterisk import Asterisk
 from tests.lab.database import DatabaseServer
 from tests.lab.mariadb import MariaDB
 from tests.lab.mysql import MySQL
 from tests.vicidial import VICIDIAL_MANAGER
+
+KINDS = VARIANT.kinds
 
 _numbers = itertools.count(1)
 
@@ -55,7 +58,15 @@ else:
         return mariadb_server
 
 
-@pytest.fixture(params=VARIANT.kinds)
+one_kind_of_table = pytest.mark.parametrize(
+    "stand",
+    [kind if not number else pytest.param(kind, marks=only_in_all("takes long")) for number, kind in enumerate(KINDS)],
+    indirect=True,
+)
+"""For a test that takes long: the other kinds of table are left to the long run."""
+
+
+@pytest.fixture(params=KINDS)
 def stand(request: pytest.FixtureRequest, database_server: DatabaseServer, asterisk: Asterisk) -> Iterator[Stand]:
     """A fresh queue on the shared database server and Asterisk."""
     stand = Stand(database_server, make_database(database_server, request.param), asterisk)

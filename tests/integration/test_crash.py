@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 
 from acqs_core.action import Status, call, channel_id
+from tests.integration.conftest import one_kind_of_table
 from tests.integration.headless import (
     Fleet,
     Headless,
@@ -29,6 +30,7 @@ RESPONSE_TIMEOUT = 2.0
 """Short, so that an unknown outcome is shown as one soon."""
 
 
+@one_kind_of_table
 async def test_ten_kills_in_a_burst_send_nothing_twice_and_lose_nothing(stand: Stand, tmp_path: Path) -> None:
     chance = random.Random(4)
     sender = {"linger": 0.2, "max_sessions": 8, "response_timeout": RESPONSE_TIMEOUT}

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from acqs_core.action import Outcome, Status, call, raw
+from tests.integration.conftest import one_kind_of_table
 from tests.integration.headless import Fleet, burst, calls_made, until_reached, until_rows, until_settled
 from tests.integration.stand import Stand, events_of, outcome_of
 
@@ -44,6 +45,7 @@ async def test_sigterm_awaits_answers_and_gives_back_what_was_not_sent(stand: St
     assert {row.status for row in rows.values()} == {Status.DEAD}
 
 
+@one_kind_of_table
 async def test_a_pause_in_a_burst_holds_the_rest_until_it_is_resumed(stand: Stand, tmp_path: Path) -> None:
     with stand.asterisk.record() as recorder:
         async with Fleet(stand, tmp_path, sender={"max_per_second": 20}) as fleet:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from acqs_core.action import Status, call
+from tests.integration.conftest import one_kind_of_table
 from tests.integration.headless import Fleet, Headless, burst, calls_made, until_reached, until_settled
 from tests.integration.stand import Stand
 from tests.lab.recorder import Recorder
@@ -22,6 +23,7 @@ EVERY, AT_ONCE = 0.1, 3
 """The load: so many rows each time, that many seconds apart."""
 
 
+@one_kind_of_table
 async def test_frozen_and_thawed_engines_send_nothing_twice(stand: Stand, tmp_path: Path) -> None:
     """A holder that is stopped for longer than its lease wakes up believing that it still has it."""
     async with _two_under_load(stand, tmp_path) as (engines, recorder):
@@ -36,6 +38,7 @@ async def test_frozen_and_thawed_engines_send_nothing_twice(stand: Stand, tmp_pa
             await until_reached(recorder, 10)
 
 
+@one_kind_of_table
 async def test_a_lease_that_passes_on_every_second_lets_nothing_be_sent_twice(stand: Stand, tmp_path: Path) -> None:
     chance = random.Random(7)
     holders = set()
