@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from acqs_core import loop
-from acqs_core.control.serving import served
 from acqs_core.control.wire import decode, encode, refusal
 from acqs_core.errors import AcqsError
 from acqs_core.settings import Settings, revealed
@@ -80,6 +79,7 @@ def log_file(server_ip: str) -> Path:
 
 
 async def _run(settings: Settings, console: socket.socket, *, demo: bool) -> None:
+    from acqs_core.control.serving import served  # with the engine, which the console's own process never loads
     from acqs_core.engine import Engine
     from acqs_core.queue import schema
     from acqs_core.queue.database import Database

@@ -209,8 +209,13 @@ def test_the_demo_ends_every_action_as_the_simulated_dialplan_says(tmp_path: Pat
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
 
 
-def test_a_daemon_loads_neither_textual_nor_rich() -> None:
-    code = "import sys, acqs_core.engine; print([m for m in ('textual', 'rich') if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("program", "never"),
+    [("acqs_core.engine", ("textual", "rich")), ("acqs_tui.app", ("sqlalchemy", "panoramisk", "acqs_core.engine"))],
+    ids=["a daemon draws nothing", "a console sends nothing"],
+)
+def test_a_program_loads_nothing_of_the_other(program: str, never: tuple[str, ...]) -> None:
+    code = f"import sys, {program}; print([m for m in {never} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "[]"
 
