@@ -33,8 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return NO_TERMINAL
 
+    from acqs_tui import priority
     from acqs_tui.app import Console
 
+    priority.step_back()
     os.environ.setdefault("ESCDELAY", "25")
     console = Console(settings, read_only=given.read_only, demo=given.demo)
     code = console.run()

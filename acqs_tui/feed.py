@@ -19,7 +19,7 @@ from acqs_core.control import host, places
 from acqs_core.control.client import Client
 from acqs_core.errors import AcqsError, ControlError, NoEngine
 from acqs_core.settings import Settings
-from acqs_tui import memory
+from acqs_tui import memory, priority
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.rows import RowRecord, unpack
 
@@ -103,7 +103,7 @@ class Feed:
         except ControlError as error:
             if not embed or (self.read_only and not self.demo) or not (anyway or isinstance(error, NoEngine)):
                 raise  # an engine that is started sends what waits: nobody who may only look starts one
-            self._process, ours = await asyncio.to_thread(host.start, settings, demo=self.demo)
+            self._process, ours = await priority.ahead(host.start, settings, demo=self.demo)
             client = await Client.connect(ours, read_only=self.read_only, patience=STARTING)
         self._client, self.greeting, self.problem = client, client.greeting, ""
         client.on_feed = self._take
