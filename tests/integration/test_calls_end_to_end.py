@@ -145,8 +145,9 @@ async def test_rows_that_share_a_caller_id_go_in_order_and_do_not_touch_each_oth
         first = stand.produce(raw("Originate", blocking, callerid="SAME"))
         second = stand.produce(call("PJSIP/busy", exten="610", callerid="SAME"))
         other = stand.produce(call("PJSIP/busy", exten="610", callerid="OTHER"))
-        one, two, three = await asyncio.gather(*map(stand.until_dead, (first, second, other)))
-    assert (outcome_of(one), outcome_of(two)) == (Outcome.NO_ANSWER, Outcome.BUSY)
+        one = await stand.until(first, as_told(Outcome.NO_ANSWER))
+        two = await stand.until(second, as_told(Outcome.BUSY))
+        three = await stand.until_dead(other)
     answered = _when(one, "answered", "refused")
     assert _when(two, "sent") >= answered
     assert _when(three, "sent") < answered, "nobody else waits"
