@@ -14,6 +14,7 @@ EXIT_CODES = {
     5: "refused: by the row's status, or it was not confirmed",
     6: "Asterisk",
     7: "no engine to attach to",
+    8: "a console without a terminal",
     130: "interrupted",
 }
 """What a command's exit code means; those of errors are `AcqsError.exit_code`."""

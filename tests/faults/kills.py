@@ -113,7 +113,8 @@ class _Succession:
             await victim.said("stopped at", PATIENCE)
             heir = await self._start(stop)
         else:
-            await victim.said("sender: lease of", PATIENCE)
+            # Its listener may come to the stop before its sender holds a lease.
+            await victim.said(("sender: lease of", "stopped at"), PATIENCE)
             heir = await self._start(stop)
             # What the one before has left may have brought the victim to its stop by now.
             await heir.said(("sender: another engine", "sender: lease of"), PATIENCE)

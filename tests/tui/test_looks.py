@@ -81,6 +81,7 @@ async def test_an_event_is_shown_whole_and_leads_to_its_row(engine: Engine, pilo
     console = console_of(pilot)
     man_id = await ended_call(pilot, engine, "EVENTS")
     events = console.events_pane.lines
+    await until(pilot, lambda: "Hangup" in [event.name for event in events.window.visible()])
     hangup = next(event for event in events.window.visible() if event.name == "Hangup")
     console.queue_pane.lines.select(console.queue_pane.lines.window[0].id)
     await press(pilot, "3")
