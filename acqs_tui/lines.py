@@ -215,7 +215,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self._go((self._line or 0) + by * max(1, self.size.height - 2))
 
     def action_first(self) -> None:
-        """To the first line."""
+        """To the first line, and stay there: also when it is the last as well."""
+        self.following = False
         self._go(0)
 
     def action_follow(self) -> None:

@@ -41,3 +41,14 @@ async def test_a_frozen_pane_stands_still_and_loses_nothing(engine: Engine, pilo
     assert len(console.queue_pane.lines.window) == 0
     await press(pilot, "f")
     assert man_id in console.queue_pane.lines.window.records
+
+
+async def test_home_stays_on_the_only_row_when_others_come(engine: Engine, pilot: Pilot[int]) -> None:
+    engine.store.pause(actor="test")
+    lines = console_of(pilot).queue_pane.lines
+    first = engine.store.insert(call("PJSIP/busy", exten="610"), actor="test")
+    await until(pilot, lambda: first in lines.window.records)
+    await press(pilot, "home")
+    second = engine.store.insert(call("PJSIP/busy", exten="610"), actor="test")
+    await until(pilot, lambda: second in lines.window.records)
+    assert (lines.selected, lines.came) == (first, 1)
