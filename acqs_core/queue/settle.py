@@ -51,7 +51,7 @@ class Settlements(Desk):
         """Write outcomes, merging each with what is known already, and append to the journal.
 
         An outcome is replaced only by one that `outranks` it; of one that stays, cause and message are only filled in
-        where they are missing.
+        where they are missing. A message that says why an outcome is unknown goes with it.
         When the reply is lost (QueueUnavailable) write again: outcomes stay the same, journal lines may then be there
         twice.
         """
@@ -125,10 +125,15 @@ class Settlements(Desk):
             f"OR acqs_outcome.outcome = '{Outcome.FAILED}' AND {incoming('outcome')} IN ({precise}))"
         )
 
-        def told(column: str, empty: str) -> str:
-            new, old = f"NULLIF({incoming(column)}, {empty})", f"NULLIF(acqs_outcome.{column}, {empty})"
-            return f"{column} = COALESCE(CASE WHEN {is_open} THEN {new} ELSE {old} END, {new}, {old}, {empty})"
-
+        new, old = f"NULLIF({incoming('message')}, '')", "NULLIF(acqs_outcome.message, '')"
+        unknown = f"'{Outcome.UNKNOWN}'"
+        # Why an outcome is unknown explains no other, whichever of the two was written first.
+        message = (
+            f"message = CASE WHEN acqs_outcome.outcome = {unknown} AND {incoming('outcome')} <> {unknown} "
+            f"THEN {incoming('message')} "
+            f"WHEN {incoming('outcome')} = {unknown} AND acqs_outcome.outcome <> {unknown} THEN acqs_outcome.message "
+            f"WHEN {is_open} THEN COALESCE({new}, {old}, '') ELSE COALESCE({old}, {new}, '') END"
+        )
         latest = [f"{c} = COALESCE(NULLIF({incoming(c)}, ''), acqs_outcome.{c})" for c in ("channel", "uniqueid")]
         moments = [f"{c} = COALESCE({incoming(c)}, acqs_outcome.{c})" for c in ("sent_at", "updated_at", "ended_at")]
         cause = (
@@ -139,7 +144,7 @@ class Settlements(Desk):
             f"outcome = CASE WHEN {is_open} THEN COALESCE({incoming('outcome')}, acqs_outcome.outcome) "
             "ELSE acqs_outcome.outcome END"
         )
-        return ", ".join([cause, told("message", "''"), *latest, *moments, outcome])
+        return ", ".join([cause, message, *latest, *moments, outcome])
 
     def _append(self, entries: Sequence[JournalEntry]) -> None:
         row = f"({', '.join([self._db.words.mark] * 6)})"

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from concurrent.futures import Executor
 
-from acqs_core.action import Status
+from acqs_core.action import Outcome, Status
 from acqs_core.errors import QueueError, ValueRefused
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, outranks
@@ -208,5 +208,10 @@ def _merged_outcome(old: OutcomeRecord, new: OutcomeRecord) -> OutcomeRecord:
     }
     told, other = (new, old) if outranks(new.outcome, old.outcome) else (old, new)
     values["outcome"] = told.outcome
-    values["message"] = told.message or other.message
+    values["message"] = told.message or (other.message if _is_of_one_story(old.outcome, new.outcome) else "")
     return OutcomeRecord(**values)
+
+
+def _is_of_one_story(old: Outcome | None, new: Outcome | None) -> bool:
+    """Why an outcome is unknown explains no other."""
+    return old is None or new is None or old is new or Outcome.UNKNOWN not in (old, new)

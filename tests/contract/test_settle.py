@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 
@@ -125,7 +126,7 @@ def test_outcomes_are_merged_within_one_batch_too(store: Store) -> None:
     store.record([OutcomeRecord(7, Outcome.UNKNOWN, message="no answer came"), OutcomeRecord(8, Outcome.ANSWERED),
                   OutcomeRecord(7, Outcome.NO_ANSWER, cause=19)], [])  # fmt: skip
     found = store.outcomes([7, 8])
-    assert (found[7].outcome, found[7].cause, found[7].message) == (Outcome.NO_ANSWER, 19, "no answer came")
+    assert (found[7].outcome, found[7].cause, found[7].message) == (Outcome.NO_ANSWER, 19, "")
     assert found[8].outcome is Outcome.ANSWERED
 
 
@@ -151,6 +152,20 @@ def test_a_final_outcomes_cause_and_message_are_filled_in_but_not_replaced(store
     found = store.outcomes([1, 2])
     assert (found[1].outcome, found[1].cause, found[1].message) == (Outcome.BUSY, 17, "late")
     assert (found[2].outcome, found[2].cause, found[2].message) == (Outcome.REFUSED, 3, "no such peer")
+
+
+def test_why_an_outcome_was_unknown_is_never_told_of_the_one_that_is_known(store: Store) -> None:
+    doubt = OutcomeRecord(1, Outcome.UNKNOWN, message="no answer within 10 s")
+    store.record([doubt], [])
+    assert store.outcomes([1])[1].message == doubt.message
+    store.record([OutcomeRecord(1, channel="PJSIP/1-0")], [])
+    assert store.outcomes([1])[1].message == doubt.message
+    store.record([OutcomeRecord(1, Outcome.ANSWERED)], [])
+    store.record([doubt], [])
+    store.record([OutcomeRecord(2, Outcome.FAILED)], [])
+    store.record([dataclasses.replace(doubt, man_id=2)], [])
+    found = store.outcomes([1, 2])
+    assert [(found[n].outcome, found[n].message) for n in (1, 2)] == [(Outcome.ANSWERED, ""), (Outcome.FAILED, "")]
 
 
 def test_the_journal_keeps_the_order_and_the_instant_of_what_happened(backend: Backend, store: Store) -> None:
