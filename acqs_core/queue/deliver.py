@@ -25,7 +25,7 @@ class Deliveries(Endings):
     def __init__(self, db: Database, server_ip: str, *, serve_blank: bool = False) -> None:
         super().__init__(db, server_ip, serve_blank=serve_blank)
         self._mark_sent = statement(
-            f"UPDATE {TABLE} SET status = 'SENT' WHERE man_id = :man_id AND status = 'QUEUE' "
+            f"UPDATE {TABLE} SET status = 'SENT', response = 'N' WHERE man_id = :man_id AND status = 'QUEUE' "
             f"AND server_ip = :server_ip AND {self._own_token} AND {self._not_paused}"
         )
         self._unsend = statement(
@@ -43,7 +43,8 @@ class Deliveries(Endings):
     def mark_sent(self, man_id: int, token: int) -> bool:
         """QUEUE → SENT. True only when this statement changed this row: then, and only then, write the action.
 
-        Raises QueueUnavailable when the reply is lost: do not write, and `unsend`.
+        What a producer put into `response` is no answer and is overwritten. Raises QueueUnavailable when the reply is
+        lost: do not write, and `unsend`.
         """
         return self._change(self._mark_sent, {"man_id": man_id, "token": token}) == 1
 

@@ -123,6 +123,16 @@ def test_a_row_that_was_never_written_goes_back_and_is_claimed_again(store: Stor
     assert [row.man_id for row in store.claim(token, 5)] == [man_id, later]
 
 
+def test_a_response_that_a_producer_wrote_is_no_answer(backend: Backend, store: Store, token: int) -> None:
+    man_id = store.insert(hangup())
+    backend.sql(f"UPDATE vicidial_manager SET response = 'Y' WHERE man_id = {man_id:d}")
+    store.claim(token, 1)
+    assert store.mark_sent(man_id, token)
+    assert store.by_ids([man_id])[0].response == "N"
+    assert store.unsend(man_id, token)
+    assert backend.status(man_id) == "NEW"
+
+
 def test_an_answered_row_is_never_unsent(backend: Backend, store: Store, token: int) -> None:
     from acqs_core.queue.types import Transition
 
