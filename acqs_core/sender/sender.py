@@ -117,6 +117,8 @@ class Sender:
         self._deliveries.hold(unanswered, self._settings.response_timeout)
         self._backlog.taken_over()
         self._clearance.token = token
+        # A child of the lease before may have failed its marking meanwhile, and nobody was there to take its row back.
+        self._deliveries.doubt_claim()
         self._let_go_on()
 
     def lose_lease(self) -> None:
