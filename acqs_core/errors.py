@@ -94,6 +94,10 @@ class AlreadyInUse(LoginRefused):
     """The user is logged in and may be so only once (`allowmultiplelogin = no`): nothing was sent."""
 
 
+class RightMissing(AmiError):
+    """Asterisk answered that the user may not do this: manager.conf must be mended, and then a new login made."""
+
+
 class SessionLost(AmiError):
     """The connection ended or a deadline passed after login. What was written before may have taken effect."""
 

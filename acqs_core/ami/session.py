@@ -17,9 +17,10 @@ from acqs_core.ami.endpoint import Endpoint
 from acqs_core.ami.forms import Form
 from acqs_core.ami.manager import ANY, QueueManager
 from acqs_core.ami.protocol import NotWritten, QueueProtocol, Stats
+from acqs_core.ami.refusals import DENIED
 from acqs_core.ami.transmission import Transmission
 from acqs_core.ami.wire import AmiMessage
-from acqs_core.errors import AmiError, ResponseTimeout, SessionLost
+from acqs_core.errors import AmiError, ResponseTimeout, RightMissing, SessionLost
 
 __all__ = ["AmiMessage", "Endpoint", "Form", "NotWritten", "Session", "Stats"]
 
@@ -119,12 +120,14 @@ class Session:
     async def ask_list(self, action: str, *lines: str, timeout: float = 5.0) -> list[AmiMessage]:
         """The events of a list action such as CoreShowChannels, without its response and its `…Complete`.
 
-        Raises as `perform` does, and AmiError when Asterisk answers Error. `timeout` is for the whole list, in seconds.
+        Raises as `perform` does, RightMissing when the user may not ask for it, and AmiError when Asterisk answers any
+        other Error. `timeout` is for the whole list, in seconds.
         """
         transmission = Transmission.of(action, self._manager.new_action_id(), lines, timeout, many=True)
         messages: list[AmiMessage] = await self._protocol.send(transmission)
         if len(messages) == 1:
-            raise AmiError(f"Asterisk refused {action}: {messages[0].message}")
+            says = messages[0].message
+            raise (RightMissing if says == DENIED else AmiError)(f"Asterisk refused {action}: {says}")
         return messages[1:-1]
 
     async def keepalive(self, interval: float, timeout: float) -> None:

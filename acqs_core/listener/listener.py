@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -19,7 +19,7 @@ from acqs_core.action import Message, Row, Status
 from acqs_core.ami.backoff import Backoff
 from acqs_core.ami.forms import expression
 from acqs_core.ami.session import AmiMessage, Endpoint, Session, Stats
-from acqs_core.errors import AmiError, QueueError
+from acqs_core.errors import AmiError, QueueError, RightMissing
 from acqs_core.listener.calls import WANTED, Calls
 from acqs_core.listener.old_calls import OLD_WANTED, OldCalls
 from acqs_core.listener.reconcile import Reconciler
@@ -38,6 +38,9 @@ MASK = "call,system"
 FILTER = expression(WANTED)
 """The one filter that is asked for. Filters by name would need one Filter action each, and between the first and the
 last of them events would be missed."""
+
+ASK_AGAIN = 1.0
+"""Seconds after which what Asterisk or the database did not answer is asked again."""
 
 BOOT_PATIENCE = 10.0
 """Seconds after which an Asterisk that never says FullyBooted is taken for one that may not say it to us."""
@@ -69,6 +72,8 @@ class Listener:
         self._frames = telemetry.frames
         self.on_lost: Callable[[], None] = lambda: None
         """Called when a connection has ended: Asterisk may have been restarted."""
+        self.lost = asyncio.Event()
+        """Set at the same moment; whoever has told of it clears it."""
         self._calls = Calls()
         self._lookup = asyncio.Event()
         self._no_row: dict[str, float] = {}
@@ -126,6 +131,7 @@ class Listener:
                     self._past, self._session = self.stats, None
                     self.ready.clear()
                     self.booted.clear()
+                    self.lost.set()
                     self.on_lost()
 
     async def _connect(self) -> Session:
@@ -148,36 +154,48 @@ class Listener:
         log.warning("listener: %s", self.trouble)
 
     async def _settle(self, session: Session) -> None:
-        """Ask for less, then find out what happened while nobody listened."""
-        try:
-            form = await session.learn_form()
-            log.info("listener: connected to %s, Asterisk %s", session.banner, form.asterisk or "of unknown version")
-            if self._settings.filter and form.filters:
-                answer = await session.ask("Filter", "Operation: Add", f"Filter: {FILTER}")
-                if answer.response != "Success":
-                    log.info(
-                        "listener: Asterisk did not take a filter (%s); put eventfilter in manager.conf, "
-                        "or set [listener] filter = false",
-                        answer.get("Message"),
-                    )
-            if form.says_booted:
-                await self._wait_for_boot()
-            self.booted.set()
-            self.trouble = None
-            self.ready.set()
-            while True:
-                try:
-                    await Reconciler(session, self._store, self._threads, self._calls, self._with_channel_id).run(
-                        self._decide
-                    )
-                    return
-                except QueueError as error:
-                    log.warning("listener: what was missed waits for the database: %s", error)
-                    await asyncio.sleep(1.0)
-        except AmiError as error:
-            if session.is_open:
+        """Ask for less, then find out what happened while nobody listened: for as long as the connection lives, however
+        late an answer comes."""
+        await self._asked(session, self._ask_for_less)
+        if session.form.says_booted:
+            await self._wait_for_boot()
+        self.booted.set()
+        self.trouble = None
+        self.ready.set()
+        await self._asked(session, self._find_out)
+
+    async def _asked(self, session: Session, ask: Callable[[Session], Awaitable[None]]) -> None:
+        """Ask until it is done. An Asterisk that is late, or that refuses everything while it means to stop, answers
+        later; one that has died is found by its pings."""
+        said = ""
+        while session.is_open:
+            try:
+                await ask(session)
+                return
+            except RightMissing as error:
                 right = "call" if session.form.is_old else "reporting"
                 log.warning("listener: what was missed cannot be found out, give the user write = %s: %s", right, error)
+                return
+            except (AmiError, QueueError) as error:
+                if str(error) != said:
+                    log.warning("listener: not answered yet, asked again until it is: %s", error)
+                said = str(error)
+            await asyncio.sleep(ASK_AGAIN)
+
+    async def _ask_for_less(self, session: Session) -> None:
+        form = await session.learn_form()
+        log.info("listener: connected to %s, Asterisk %s", session.banner, form.asterisk or "of unknown version")
+        if self._settings.filter and form.filters:
+            answer = await session.ask("Filter", "Operation: Add", f"Filter: {FILTER}")
+            if answer.response != "Success":
+                log.info(
+                    "listener: Asterisk did not take a filter (%s); put eventfilter in manager.conf, "
+                    "or set [listener] filter = false",
+                    answer.get("Message"),
+                )
+
+    async def _find_out(self, session: Session) -> None:
+        await Reconciler(session, self._store, self._threads, self._calls, self._with_channel_id).run(self._decide)
 
     async def _wait_for_boot(self) -> None:
         """FullyBooted comes with the login, or when Asterisk has booted, to users who may read system."""
