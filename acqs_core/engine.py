@@ -44,6 +44,9 @@ LEASE_EVERY = 1.0
 
 STANDBY_EVERY = 0.5
 
+BOOTS = "waits for Asterisk to boot"
+"""A listener's word in its lease while it is not connected, or Asterisk has not said that it is fully booted."""
+
 LAST_WRITES = 5.0
 """Seconds for which a stopping engine tries to write what it learnt last."""
 
@@ -72,8 +75,10 @@ class Engine:
         """Why a role's lease is not ours, in words, of each role that another engine has."""
         self._database_trouble: str | None = "the database has not been asked yet"
         """What the last statement about a lease met, and there is one every second; None while all is well."""
-        self._listener_elsewhere = False
-        """Another engine listens: whether Asterisk has booted is not known here, and keeps nobody."""
+        self._listener_elsewhere = not listen
+        """Another engine listens, if any: what it says in its lease is all that is known here of Asterisk's boot."""
+        self._boots = False
+        """It says that it waits for Asterisk to boot."""
         self._elsewhere: dict[str, str] = {}
         """Who else holds a role's lease, as far as is known."""
         self._control = Control(False)
@@ -97,13 +102,13 @@ class Engine:
         settings = self._settings.sender
         opener = opening.opener(settings.isolation, self._endpoint("send"))
         parts = self.store, self._writer, self._threads, opener, settings, self.telemetry
-        if self.listener is None:
-            return Sender(*parts)
         listener = self.listener
+        if listener is None:
+            return Sender(*parts, asterisk_booted=lambda: not self._boots)
         sender = Sender(
             *parts,
             on_sending=listener.expect,
-            asterisk_booted=lambda: listener.booted.is_set() or self._listener_elsewhere,
+            asterisk_booted=lambda: not self._boots if self._listener_elsewhere else listener.booted.is_set(),
         )
         listener.on_lost = sender.doubt_asterisk
         return sender
@@ -198,9 +203,24 @@ class Engine:
         """One renewal. A database that is away is no loss: the token still guards every statement."""
         self.telemetry.pulse.beat(f"{grant.role} lease", LEASE_EVERY)
         try:
-            return bool(await self._lease(self._leases.renew, grant, LEASE_TTL))
+            return bool(await self._lease(self._leases.renew, grant, LEASE_TTL, self._lease_state(grant.role)))
         except QueueError:
             return True
+
+    def _lease_state(self, role: Role) -> str:
+        """What whoever looks at the leases is told: a sender in another process must know when Asterisk boots."""
+        return BOOTS if role == "listener" and self.listener is not None and not self.listener.booted.is_set() else ""
+
+    async def _look_at_the_listener(self) -> None:
+        """Whether another engine's listener waits for Asterisk to boot; one that is gone keeps nobody."""
+        assert self.sender is not None
+        if self._listener_elsewhere:
+            with contextlib.suppress(QueueError):  # the renewal tells of it
+                leases = await self._lease(self._leases.view, self._settings.server_ip)
+                before = self._boots
+                self._boots = any(one.live and one.role == "listener" and one.state == BOOTS for one in leases)
+                if self._boots and not before:
+                    self.sender.doubt_asterisk()
 
     async def _send(self, grant: Grant) -> None:
         assert self.sender is not None
@@ -218,6 +238,7 @@ class Engine:
                 # Beside the renewals: a look at the pause waits with all other statements, and a renewal never does.
                 following = tasks.create_task(self._follow_pause(), name="pause")
                 while await self._renewed(grant):
+                    await self._look_at_the_listener()
                     await asyncio.wait((following,), timeout=LEASE_EVERY)
                 following.cancel()
         finally:
@@ -252,7 +273,10 @@ class Engine:
         self._granted["listener"].set()
         try:
             while await self._renewed(grant) and not listening.done():
-                await asyncio.wait((listening,), timeout=LEASE_EVERY)
+                lost = asyncio.create_task(self.listener.lost.wait())
+                await asyncio.wait((listening, lost), timeout=LEASE_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                lost.cancel()
+                self.listener.lost.clear()
         finally:
             listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -35,7 +35,7 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def engine(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Engine]:
+def chosen(simulator: Simulator, tmp_path: Path) -> Settings:
     tree = {
         "queue": {"url": f"sqlite:///{tmp_path}/queue.sqlite3"},
         "asterisk": {
@@ -52,13 +52,23 @@ async def engine(simulator: Simulator, tmp_path: Path) -> AsyncIterator[Engine]:
     database = Database(chosen.queue.url.get_secret_value(), pool_size=1)
     schema.init(database)
     database.dispose()
-    engine = Engine(chosen)
+    return chosen
+
+
+@contextlib.asynccontextmanager
+async def running(engine: Engine) -> AsyncIterator[Engine]:
     task = asyncio.create_task(engine.run())
     async with asyncio.timeout(10):
         await engine.ready.wait()
     yield engine
     engine.stop()
     await task
+
+
+@pytest.fixture
+async def engine(chosen: Settings) -> AsyncIterator[Engine]:
+    async with running(Engine(chosen)) as engine:
+        yield engine
 
 
 async def reached(engine: Engine, man_id: int, status: Status) -> Outcome | None:
@@ -100,6 +110,23 @@ async def test_a_row_that_comes_while_asterisk_boots_is_sent_once_it_has_booted(
     assert simulator.booted, "a call that is sent too early meets a dialplan that is not there yet"
     assert await reached(engine, first, Status.DEAD) is Outcome.ANSWERED
     assert await reached(engine, second, Status.DEAD) is Outcome.ANSWERED
+
+
+async def test_a_sender_whose_listener_is_another_program_waits_for_asterisk_to_boot_too(
+    simulator: Simulator, chosen: Settings
+) -> None:
+    async with running(Engine(chosen, send=False)), running(Engine(chosen, listen=False)) as engine:
+        sender = engine.sender
+        assert sender is not None
+        assert sender.trouble is None
+        await simulator.crash(boot_time=60)
+        async with asyncio.timeout(5):
+            while sender.trouble is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        man_id = await engine.insert(call("Local/610@default", context="default", exten="610"))
+        await simulator.received(1)
+        assert simulator.booted
+        assert await reached(engine, man_id, Status.DEAD) is Outcome.ANSWERED
 
 
 async def test_an_engine_whose_statements_all_wait_keeps_its_leases(engine: Engine) -> None:
