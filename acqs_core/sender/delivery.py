@@ -163,7 +163,7 @@ class Deliveries:
             if not await self._turns.take(row) or not await self._clearance.pace():
                 self._keep_unwritten(child)
                 return
-            if waited and not await self._still_wanted(child):
+            if not await self._still_wanted(child, waited):
                 return
             await self._places.take()
             try:
@@ -184,22 +184,26 @@ class Deliveries:
         if child.state in (State.WAITING, State.CONNECTING, State.MARKING):
             self._keep_unwritten(child)
             self._gate.shut(AmiError(why))
+        elif child.state is State.SENT:
+            self._unanswered(child, AmiError(why))
 
-    async def _still_wanted(self, child: Child) -> bool:
-        """A Hangup or Redirect that waited for its turn: its call may have died of what it waited for."""
-        if not self._screening.asks_for_dead_call(child.row):
-            return True
-        try:
-            await self._writer.flush()
-            dead = await self._in_thread(self._store.dead_callerids, {child.row.callerid})
-        except QueueError as error:
-            log.warning("row %d is not sent yet, whether its call lives is not known: %s", child.row.man_id, error)
-            self._keep_unwritten(child)
-            return False
-        refusal = self._screening.refusal(child.row, dead)
+    async def _still_wanted(self, child: Child, waited: bool) -> bool:
+        """Waiting for the rate or for its turn (`waited`) a row may have grown too old, and the call that a Hangup or
+        Redirect is for may have died of what it waited for."""
+        row = child.row
+        refusal = self._screening.expired(row, time.monotonic() - child.claimed)
+        if refusal is None and waited and self._screening.asks_for_dead_call(row):
+            try:
+                await self._writer.flush()
+                dead = await self._in_thread(self._store.dead_callerids, {row.callerid})
+            except QueueError as error:
+                log.warning("row %d is not sent yet, whether its call lives is not known: %s", row.man_id, error)
+                self._keep_unwritten(child)
+                return False
+            refusal = self._screening.refusal(row, dead)
         if refusal is None:
             return True
-        await self._reject(child.row.man_id, child.token, *refusal)
+        await self._reject(row.man_id, child.token, *refusal)
         return False
 
     async def _converse(self, child: Child) -> None:
@@ -270,18 +274,22 @@ class Deliveries:
             self._keep_unwritten(child)
             return False
         except AmiError as error:
-            self._counters.unknown += 1
             log.warning("row %d: the outcome is unknown: %s", child.row.man_id, error)
             self._failed(child, str(error))
-            settle.unanswered(self._writer, child, error)
-            # A session that was lost says nothing of when its action is carried out: its caller id waits all the same.
-            self._turns.hold(child.row, max(0.0, child.since + self._settings.response_timeout - time.monotonic()))
+            self._unanswered(child, error)
             return True
         if response.message == SHUTTING_DOWN and not response.success:
             self._not_taken(child, response.message)
             return False
         self._answered(child, session, response)
         return True
+
+    def _unanswered(self, child: Child, error: AmiError) -> None:
+        """It may have been carried out, and nobody will say so."""
+        self._counters.unknown += 1
+        settle.unanswered(self._writer, child, error)
+        # A session that was lost says nothing of when its action is carried out: its caller id waits all the same.
+        self._turns.hold(child.row, max(0.0, child.since + self._settings.response_timeout - time.monotonic()))
 
     def _not_taken(self, child: Child, says: str) -> None:
         """Asterisk answered without having looked at the action."""

@@ -39,11 +39,18 @@ class Screening:
                 return Outcome.INVALID, f"its {name} begins with {OUR_IDS}, as only our own may; choose another"
         if (objection := self._permission.refusal(message)) is not None:
             return Outcome.NOT_ALLOWED, objection
-        if self._expire_after and row.age is not None and row.age > self._expire_after:
-            return Outcome.EXPIRED, f"it waited {row.age:.0f} s, expire_new_after is {self._expire_after:g} s"
+        if (expired := self.expired(row)) is not None:
+            return expired
         if self.asks_for_dead_call(row) and row.callerid in dead_callerids:
             return Outcome.DEAD_CALL, f"the call of caller id {row.callerid!r} has ended"
         return None
+
+    def expired(self, row: Row, held: float = 0.0) -> tuple[Outcome, str] | None:
+        """Why the row is too old to be sent `held` seconds after its claim, or None."""
+        age = None if row.age is None else row.age + held
+        if not self._expire_after or age is None or age <= self._expire_after:
+            return None
+        return Outcome.EXPIRED, f"it waited {age:.0f} s, expire_new_after is {self._expire_after:g} s"
 
     def compose(self, row: Row, nonce: str, with_channel_id: bool) -> Message:
         """The message of a row; raises ActionInvalid."""

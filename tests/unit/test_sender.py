@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from acqs_core.action import NewAction, Outcome, Status, call, hangup, raw
+from acqs_core.ami.wire import AmiMessage
 from acqs_core.engine import Engine
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.queue.types import Timeline
+from acqs_core.sender.child import Child, ChildSession
 from acqs_core.settings import Settings
 from acqs_core.simulator import Fault, Simulator
 
@@ -148,6 +150,38 @@ async def test_a_hangup_that_waited_for_a_call_which_failed_is_never_sent(
         ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD and t.outcome is not None)
     assert outcome_of(ended) is Outcome.DEAD_CALL
     assert [action.name for action in simulator.actions if action.name == "Hangup"] == []
+
+
+async def test_a_row_that_grew_too_old_while_it_waited_for_its_turn_is_never_sent(
+    simulator: Simulator, settings: Chosen
+) -> None:
+    simulator.fault = lambda action: Fault.IGNORE if action.get("Data") == "1" else None
+    async with running(settings(simulator.address[1], response_timeout=3.0, expire_new_after=2.0)) as engine:
+        engine.store.insert_many([NewAction("Ping", "S", (f"Data: {number}",)) for number in (1, 2)])
+        ended = await until(engine, 2, lambda t: t.row.status is Status.DEAD)
+    assert outcome_of(ended) is Outcome.EXPIRED
+    assert [action.get("Data") for action in simulator.actions if action.name == "Ping"] == ["1"]
+
+
+async def test_what_broke_off_after_its_write_is_unknown_and_its_caller_id_waits(
+    simulator: Simulator, settings: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send, failures = Child.send, [MemoryError()]
+
+    async def failing(self: Child, session: ChildSession, response_timeout: float) -> AmiMessage:
+        answer = await send(self, session, response_timeout)
+        if failures:
+            raise failures.pop()
+        return answer
+
+    monkeypatch.setattr(Child, "send", failing)
+    async with running(settings(simulator.address[1], response_timeout=1.5)) as engine:
+        engine.store.insert_many([NewAction("Ping", "S", (f"Data: {number}",)) for number in (1, 2)])
+        await until(engine, 2, lambda t: t.row.response == "Y")
+        broken = await until(engine, 1, lambda t: t.outcome is not None and t.outcome.outcome is not None)
+    assert (broken.row.status, outcome_of(broken)) == (Status.SENT, Outcome.UNKNOWN)
+    at = {action.get("Data"): action.at for action in simulator.actions if action.name == "Ping"}
+    assert at["2"] - at["1"] >= 1.4
 
 
 async def test_a_row_that_could_not_be_ended_for_no_known_reason_is_ended_at_the_next_try(
