@@ -88,11 +88,17 @@ def list_(
 ) -> None:
     """Rows, newest first.
 
-    --unknown shows those that were written and whose outcome nobody knows: they are never sent again unless you say so
-    (`queue retry`). A filter is made of terms that must all hold, and looks at the newest 100,000 rows.
+    --unknown shows those that were written and whose outcome nobody knows, all of them SENT: they are never sent again
+    unless you say so (`queue retry`). A filter is made of terms that must all hold, and looks at the newest 100,000
+    rows.
     """
     from acqs_core.queue.browse import outcome_by_now
 
+    if unknown and status not in (None, Status.SENT):
+        raise typer.BadParameter(
+            f"only SENT rows have an unknown outcome, so there is none with --status {status}; leave out one of them",
+            param_hint="--unknown",
+        )
     chosen = settings(config, server_ip, url)
     wanted = parse(filter_, ROW_FIELDS)
     queue, older_than = store(chosen), chosen.sender.response_timeout
@@ -100,10 +106,7 @@ def list_(
     def told(row: Row, record: OutcomeRecord | None) -> str:
         return str(outcome_by_now(row, record, older_than) or "")
 
-    if unknown:
-        rows = iter(queue.unknown(older_than, WINDOW if wanted else limit))
-    else:
-        rows = _newest_first(queue, before, status, WINDOW if wanted else limit)
+    rows = _newest_first(queue, before, status, WINDOW if wanted else limit, unknown, older_than)
     passing = (one for one in rows if wanted(of_row(one[0], told(*one))))
     found = list(itertools.islice(passing, limit))
     if json:
@@ -122,11 +125,12 @@ def list_(
 
 
 def _newest_first(
-    queue: Store, before: int | None, status: Status | None, most: int
+    queue: Store, before: int | None, status: Status | None, most: int, unknown: bool, older_than: float
 ) -> Iterator[tuple[Row, OutcomeRecord | None]]:
     """Rows with their outcomes, page by page, as many as are taken from it."""
     while most > 0:
-        page = queue.page(before=before, limit=min(most, PAGE), status=status)
+        size = min(most, PAGE)
+        page = queue.page(before=before, limit=size, status=status, unknown=unknown, older_than=older_than)
         known = queue.outcomes([row.man_id for row in page.rows])
         yield from ((row, known.get(row.man_id)) for row in page.rows)
         if page.next_before is None:

@@ -6,16 +6,18 @@ import dataclasses
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from acqs_core.cli import app
+from acqs_core.cli import app, queue
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +147,30 @@ def test_a_filter_looks_through_older_rows_until_it_has_found_enough(run: Run) -
     assert told(run("queue", "list", "--unknown", "--filter", "V1", "--json")) == []
     wrong = run("queue", "list", "--filter", "calerid:V1")
     assert (wrong.returncode, "did you mean callerid:?" in wrong.stderr) == (2, True)
+
+
+def test_unknown_outcomes_are_listed_page_by_page_as_all_rows_are(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "PAGE", 2)
+    with closing(sqlite3.connect(tmp_path / "queue.sqlite3")) as plain, plain:
+        plain.executemany(
+            "INSERT INTO vicidial_manager (entry_date, status, response, server_ip, action, callerid) "
+            "VALUES ('2026-01-01 00:00:00', ?, ?, '10.1.1.1', 'Ping', ?)",
+            [("SENT", "N", "V1")] * 3 + [("SENT", "Y", "V1"), ("DEAD", "N", "V1")] + [("SENT", "N", "V2")] * 4,
+        )
+
+    def listed(*arguments: str) -> list[int]:
+        return [row["man_id"] for row in told(run("queue", "list", "--unknown", *arguments, "--json"))]
+
+    assert listed() == [9, 8, 7, 6, 3, 2, 1]
+    assert listed("--before", "8", "--limit", "3") == [7, 6, 3]
+    assert listed("--status", "sent") == listed()
+    assert listed("--filter", "callerid:=V1") == [3, 2, 1]
+    assert listed("--filter", "callerid:=V1 outcome:unknown", "--before", "3", "--limit", "1") == [2]
+    refused = run("queue", "list", "--unknown", "--status", "dead", "--json")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "only SENT rows have an unknown outcome" in " ".join(refused.stderr.split())
 
 
 def test_tables_for_people_show_text_from_rows_without_letting_it_drive_the_terminal(run: Run) -> None:
