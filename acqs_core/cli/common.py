@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from acqs_core.errors import Refused
+
 if TYPE_CHECKING:
     from acqs_core.queue.database import Database
     from acqs_core.queue.store import Store
@@ -65,6 +67,17 @@ def operator() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
+
+
+def confirm(question: str) -> None:
+    """Ask at the terminal. Raises Refused for any answer but yes, also when there is none (Ctrl+C, Ctrl+D)."""
+    try:
+        answer = typer.confirm(question)
+    except typer.Abort:
+        typer.echo(err=True)
+        answer = False
+    if not answer:
+        raise Refused("it was not confirmed; nothing was changed")
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acqs_core.cli.common import Config, Json, ServerIp, Url, age, operator, print_json, progress, settings, store
+from acqs_core.cli.common import (
+    Config,
+    Json,
+    ServerIp,
+    Url,
+    age,
+    confirm,
+    operator,
+    print_json,
+    progress,
+    settings,
+    store,
+)
 from acqs_core.cli.manual import ending
 from acqs_core.errors import QueueError
 
@@ -19,7 +31,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command("pause", epilog=ending("pause", "pause 'carrier is down'", codes=(3,)))(pause)
-    resumed = ending("resume --dry-run", "resume --discard-older-than 300", codes=(1, 3, 130))
+    resumed = ending("resume --dry-run", "resume --discard-older-than 300", codes=(3, 5, 130))
     app.command("resume", epilog=resumed)(resume)
 
 
@@ -71,7 +83,7 @@ def resume(
         typer.echo("".join(f"  {name}: {count}\n" for name, count in waiting.by_age().items() if count), nl=False)
     asks = not dry_run and discard is None and not json and sys.stdin.isatty()
     if asks and (waiting.oldest or 0) > 60:
-        typer.confirm("Send them all?", abort=True)
+        confirm("Send them all?")
     discarded = 0
     if not dry_run:
         discarded = _discarded(queue, discard, chosen.server_ip) if discard is not None else 0

@@ -17,6 +17,7 @@ from acqs_core.cli.common import (
     ServerIp,
     Url,
     age,
+    confirm,
     operator,
     print_json,
     print_table,
@@ -206,9 +207,7 @@ def discard(
         typer.echo(f"row {man_id} is DEAD, discarded")
 
 
-@app.command(
-    "purge", epilog=ending("queue purge --older-than 90", "queue purge --older-than 90 --yes", codes=(1, 3, 5))
-)
+@app.command("purge", epilog=ending("queue purge --older-than 90", "queue purge --older-than 90 --yes", codes=(3, 5)))
 def purge(
     days: Annotated[float, typer.Option("--older-than", metavar="DAYS", min=0.0, max=36_500.0, help="Age in days.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking; needed without a terminal.")] = False,
@@ -227,7 +226,7 @@ def purge(
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("purge deletes rows; say --yes to do it without being asked")
-        typer.confirm(f"Delete final rows of {chosen.server_ip} older than {days:g} days?", abort=True)
+        confirm(f"Delete final rows of {chosen.server_ip} older than {days:g} days?")
     deleted = 0
     for batch in store(chosen).purge(days):
         deleted += batch

@@ -86,6 +86,31 @@ def test_a_resume_that_is_interrupted_leaves_the_queue_paused_and_says_so(
     assert not queue.control().paused
 
 
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x03", b"\x04"], ids=["n", "Enter", "Ctrl+C", "Ctrl+D"])
+@pytest.mark.parametrize("deed", ["resume", "queue purge --older-than 0"])
+def test_what_is_not_confirmed_is_not_done_and_ends_as_refused(
+    run: Run, tmp_path: Path, queue: Store, deed: str, answer: bytes
+) -> None:
+    waited(tmp_path, 5000, 1)
+    run("pause")
+    seen, terminal = pty.openpty()
+    asking = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", sys.executable, "-m", "acqs_core", *deed.split()],
+        cwd=Path(__file__).parents[2], stdin=terminal, stdout=terminal, stderr=terminal,
+        env={**os.environ, "ACQS_SERVER_IP": SERVER_IP, "ACQS_QUEUE__URL": f"sqlite:///{tmp_path}/queue.sqlite3"},
+    )  # fmt: skip
+    os.close(terminal)
+    read_until(seen, "[y/N]: ")
+    os.write(seen, answer)
+    said = read_until(seen, None)
+    os.close(seen)
+    assert asking.wait(30) == 5, said
+    assert "it was not confirmed; nothing was changed" in said
+    assert "Aborted" not in said
+    assert queue.control().paused
+    assert [row.man_id for row in queue.page(status=Status.NEW).rows] == [1]
+
+
 def read_until(terminal: int, wanted: str | None) -> str:
     """What a terminal shows until this text comes, or (None) until its end."""
     said = ""
