@@ -15,13 +15,13 @@ from acqs_core.action import Outcome, Status
 from acqs_core.queue import rows
 from acqs_core.queue.desk import Desk
 from acqs_core.queue.layout import TABLE, Column
-from acqs_core.queue.types import PRECISE, JournalEntry, OutcomeRecord, Transition
+from acqs_core.queue.types import MAX_DETAIL, PRECISE, JournalEntry, OutcomeRecord, Transition, cut
 
 BATCH = 200
 """Rows of one batched statement."""
 
 MESSAGE, CHANNEL, UNIQUEID, EVENT, DETAIL, ACTOR = (
-    Column(255), Column(255), Column(150), Column(40), Column(16_000), Column(100),
+    Column(255), Column(255), Column(150), Column(40), Column(MAX_DETAIL), Column(100),
 )  # fmt: skip
 """What the sidecars' text columns hold. Asterisk's own bounds are below them: 149 characters of uniqueid."""
 
@@ -157,7 +157,7 @@ class Settlements(Desk):
         for e in entries:
             values += [
                 e.man_id, self._server_ip, rows.stamp(e.at or now),
-                EVENT.fit(e.event), DETAIL.fit(e.detail), ACTOR.fit(e.actor),
+                EVENT.fit(e.event), DETAIL.fit(cut(e.detail)), ACTOR.fit(e.actor),
             ]  # fmt: skip
         self._write(sql, values)
 

@@ -99,6 +99,22 @@ def outranks(new: Outcome | None, old: Outcome | None) -> bool:
     return old is Outcome.FAILED and new in PRECISE
 
 
+MAX_DETAIL = 16_000
+"""Characters that the journal keeps of a line's detail, such as a Command's output: its TEXT holds 65,535 bytes, and a
+character of utf8mb4 is four at the most."""
+
+_NOTE = 50
+"""Characters for what says that a detail was cut."""
+
+
+def cut(detail: str) -> str:
+    """As much of a line's detail as the journal keeps; of more the end says that there was more."""
+    if len(detail) <= MAX_DETAIL:
+        return detail
+    kept = MAX_DETAIL - _NOTE
+    return f"{detail[:kept]}\n… cut, {len(detail) - kept:,} characters more"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One line of a row's timeline. `at` is when it happened (UTC), not when it was written; None means now.

@@ -17,7 +17,7 @@ from concurrent.futures import Executor
 from acqs_core.action import Outcome, Status
 from acqs_core.errors import QueueError, ValueRefused
 from acqs_core.queue.store import Store
-from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, outranks
+from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, cut, outranks
 from acqs_core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -90,11 +90,11 @@ class Writer:
         self._something.set()
 
     def journal(self, man_id: int, event: str, detail: str = "", actor: str = "") -> None:
-        """Remember a line of a row's timeline, stamped now."""
+        """Remember a line of a row's timeline, stamped now, and no more of it than will be kept."""
         if len(self._journal) >= MAX_JOURNAL:
             self._journal.popleft()
             self._counters.journal_dropped += 1
-        self._journal.append(JournalEntry(man_id, event, detail, actor, dt.datetime.now(dt.UTC)))
+        self._journal.append(JournalEntry(man_id, event, cut(detail), actor, dt.datetime.now(dt.UTC)))
         self._something.set()
 
     async def run(self) -> None:

@@ -11,9 +11,6 @@ from acqs_core.queue.types import OutcomeRecord, Transition
 from acqs_core.queue.writer import Writer
 from acqs_core.sender.child import Child, blocking_time
 
-MAX_DETAIL = 60_000
-"""Characters of an answer, such as a Command's output, that the journal keeps."""
-
 
 def sent(writer: Writer, child: Child) -> None:
     """The action is about to be written."""
@@ -34,7 +31,7 @@ def answered(writer: Writer, child: Child, response: AmiMessage, mend: str = "")
     says = response.message + mend
     output = "\n".join(response.all("Output"))
     refused = response.response.lower() in ("error", "fail", "failure")
-    writer.journal(man_id, "refused" if refused else "answered", "\n".join(filter(None, (says, output)))[:MAX_DETAIL])
+    writer.journal(man_id, "refused" if refused else "answered", "\n".join(filter(None, (says, output))))
     if not refused:
         writer.transition(Transition(man_id, answered=True))
         return False

@@ -10,7 +10,7 @@ import pytest
 
 from acqs_core.action import Outcome, Status
 from acqs_core.queue.store import Store
-from acqs_core.queue.types import JournalEntry, OutcomeRecord, Transition, outranks
+from acqs_core.queue.types import MAX_DETAIL, JournalEntry, OutcomeRecord, Transition, outranks
 from tests.contract.backend import Backend, hangup, originate, sent, statuses
 
 LONG_UNIQUEID = "asterisk-hostname-1711111111.12"
@@ -191,7 +191,19 @@ def test_text_too_long_for_a_sidecar_is_cut_and_does_not_fail_the_batch(store: S
     shown = store.timeline(man_id)
     assert shown.outcome is not None
     assert (shown.outcome.message, shown.outcome.uniqueid) == ("m" * 255, "u" * 150)
-    assert max(len(entry.detail) for entry in shown.journal) == 16_000
+
+
+@pytest.mark.parametrize("character", ["d", "\n", "é", "😀"])
+def test_a_detail_too_long_for_the_journal_ends_by_saying_how_much_more_there_was(store: Store, character: str) -> None:
+    man_id = store.insert(hangup())
+    fits, too_long = character * MAX_DETAIL, character * 1_000_000
+    store.record([], [JournalEntry(man_id, "fits", fits), JournalEntry(man_id, "too long", too_long)])
+    detail = {entry.event: entry.detail for entry in store.timeline(man_id).journal}
+    assert detail["fits"] == fits
+    kept, _, says = detail["too long"].rpartition("\n")
+    assert kept == too_long[: len(kept)]
+    assert says == f"… cut, {1_000_000 - len(kept):,} characters more"
+    assert MAX_DETAIL - 100 < len(detail["too long"]) <= MAX_DETAIL
 
 
 def test_an_empty_batch_is_no_statement_at_all(store: Store) -> None:

@@ -72,6 +72,19 @@ def sent_row(store: Flaky, tmp_path: Path) -> int:
     return man_id
 
 
+async def test_a_long_detail_is_cut_where_it_waits_and_tells_how_much_it_was(
+    store: Flaky, writer: Writer, tmp_path: Path
+) -> None:
+    man_id = sent_row(store, tmp_path)
+    output = "\n".join(f"SIP/{number} is reachable" for number in range(5_000))
+    writer.journal(man_id, "answered", output)
+    await writer.flush()
+    detail = next(entry.detail for entry in store.timeline(man_id).journal if entry.event == "answered")
+    kept, _, says = detail.rpartition("\n")
+    assert output.startswith(kept)
+    assert says == f"… cut, {len(output) - len(kept):,} characters more"
+
+
 async def test_steps_of_one_row_are_written_as_one(store: Flaky, writer: Writer, tmp_path: Path) -> None:
     man_id = sent_row(store, tmp_path)
     writer.transition(Transition(man_id, Status.UPDATED, "PJSIP/1-0", "acqs-1"))
