@@ -57,10 +57,10 @@ def main() -> int:
     return 0 if all(result.good for result in results) else 1
 
 
-def _tried(files: tuple[str, ...], variant: Variant) -> Result:
-    result = run(variant, files)
+def _tried(tests: tuple[str, ...], variant: Variant) -> Result:
+    result = run(variant, tests)
     counts = [f"{result.count(verdict)} {verdict}" for verdict in ("passed", "failed", "skipped")]
-    faults = " (crashes and outages)" if files is FAULTS else ""
+    faults = " (crashes and outages)" if tests is FAULTS else ""
     say(f"{report.named(variant)}{faults}: {', '.join(counts)} in {result.seconds:.0f} s {result.broken}".rstrip())
     return result
 

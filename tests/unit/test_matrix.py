@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import get_args
 
-from tests.integration.variant import Variant
+from tests.integration.variant import Asterisk, Isolation, Variant
 from tests.matrix.report import page
-from tests.matrix.run import Case, Result, broken_by, combinations, read, run
+from tests.matrix.run import (
+    CASES,
+    FAULTS,
+    LONG_UNIQUEID,
+    ROOT,
+    Case,
+    Result,
+    broken_by,
+    combinations,
+    has_faults,
+    read,
+    run,
+)  # fmt: skip
 
 MYSQL = Variant("16", "process", True, ("mysql",))
 WHEN = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
@@ -38,6 +51,24 @@ def test_all_combinations_are_two_times_two_times_two_times_three() -> None:
     variants = list(combinations())
     assert len(set(variants)) == len(variants) == 24
     assert MYSQL in variants
+
+
+def test_faults_are_injected_where_every_part_and_every_kind_of_table_is_met() -> None:
+    chosen = [variant for variant in combinations() if has_faults(variant)]
+    assert {variant.asterisk for variant in chosen} == set(get_args(Asterisk))
+    assert {variant.isolation for variant in chosen} == set(get_args(Isolation))
+    assert {variant.tls for variant in chosen} == {False, True}
+    assert sorted(variant.kinds for variant in chosen) == [("innodb",), ("myisam",), ("mysql",)]
+
+
+def test_every_test_that_is_named_exists_and_no_combination_runs_one_twice() -> None:
+    named = {part.removeprefix("--deselect=").partition("::")[::2] for part in (*CASES, *FAULTS)}
+    for file, test in named:
+        assert not test or f"def {test}(" in (ROOT / file).read_text()
+    assert (ROOT / LONG_UNIQUEID.partition("::")[0]).is_file()
+    assert LONG_UNIQUEID in CASES
+    assert f"--deselect={LONG_UNIQUEID}" in FAULTS
+    assert not set(CASES) & set(FAULTS)
 
 
 def test_only_what_was_tested_and_passed_is_good() -> None:
