@@ -33,8 +33,10 @@ def run(config: Config = None, server_ip: ServerIp = None, url: Url = None, verb
     """Run sender and listener; SIGTERM drains.
 
     It stays in the foreground, logs to stderr (JSON lines where that is no terminal), and waits for a database or an
-    Asterisk that is away. Told to stop, it sends no more, waits for the answers that are due and gives the rest back;
-    told twice, it does not wait. A second engine for the same server_ip stands by. See also acqs.service for systemd.
+    Asterisk that is away. Told to stop, it sends no more, gives back what was not sent, and waits up to
+    response_timeout for the answers that are due; told twice, it does not wait. An Originate without Async that still
+    rings then has an unknown outcome until the end of its call tells. A second engine for the same server_ip stands
+    by. See also acqs.service for systemd.
     """
     _serve(config, server_ip, url, verbose)
 
