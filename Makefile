@@ -51,7 +51,7 @@ soak: $(READY) ## Load and random faults for MINUTES (10), every action accounte
 fuzz: $(READY) ## The model of the queue and random input of every kind for MINUTES=5; prints seeds
 	@$(BIN)/python -m tests.faults.fuzz $(or $(MINUTES),5)
 
-bench: $(READY) ## Figures as JSON lines, each beside a yardstick of the same run
+bench: $(READY) ## Figures as JSON lines; fails when a promised one is missed. BENCH=--page writes docs/figures.md
 	@$(BIN)/python -m tests.lab prepare >&2
 	@$(BIN)/python -m tests.bench $(BENCH)
 

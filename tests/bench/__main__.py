@@ -1,45 +1,73 @@
 """`python -m tests.bench [NAME…]`: the figures of NAMES, or of all, as JSON lines on stdout; all else on stderr.
 
-Exit codes: 0 done, 1 a real part is not to be had here.
+With --page all of them also become docs/figures.md.
+Exit codes: 0 every promise is kept, 1 one is not, or a real part is not to be had here.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from acqs_core import loop
-from tests.bench import burst, console, idle, latency, listening, processes, start
+from tests.bench import burst, console, idle, latency, listening, page, processes, start
 from tests.bench.figure import Figure, say
 from tests.bench.scene import Scene
+from tests.integration.headless import ROOT
 from tests.lab.errors import LabUnavailable
 from tests.lab.processes import ServerFailed
 from tests.lab.session import Lab
+from tests.matrix import report
 
 NAMES = ("burst", "latency", "idle", "processes", "listening", "help", "console")
+
+
+PAGE = ROOT / "docs/figures.md"
 
 
 def main() -> int:
     """Measure what was asked for, all by default; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Figures, each beside a yardstick.")
     parser.add_argument("name", nargs="*", help=f"which of {', '.join(NAMES)}; all when none is named")
-    names = parser.parse_args().name or NAMES
-    if unknown := set(names) - set(NAMES):
+    parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)} of all of them")
+    asked = parser.parse_args()
+    if unknown := set(asked.name) - set(NAMES):
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
+    if asked.page and asked.name:
+        parser.error("--page is of a whole run: name no bench beside it")
+    begun = dt.datetime.now(dt.UTC)
     with asyncio.Runner(loop_factory=loop.factory()) as runner:
         try:
-            runner.run(_print(list(names)))
+            figures = runner.run(_printed(asked.name or list(NAMES)))
         except (LabUnavailable, ServerFailed) as error:
             say(f"bench: {error}")
             return 1
-    return 0
+    if asked.page:
+        report.write(PAGE, page.page(figures, on=report.machine(), begun=begun))
+        say(f"written: {PAGE}")
+    return judge(figures)
 
 
-async def _print(names: list[str]) -> None:
+def judge(figures: Sequence[Figure]) -> int:
+    """Say which promises are not kept; the exit code."""
+    missed = [figure for figure in figures if figure.kept is False]
+    for figure in missed:
+        say(
+            f"bench: missed: {figure.bench} is {figure.value:g} {figure.unit}, promised is {figure.promised} "
+            f"(yardstick {figure.yardstick:g}, ratio {figure.ratio:g}, load before {figure.load:g})"
+        )
+    return 1 if missed else 0
+
+
+async def _printed(names: list[str]) -> list[Figure]:
+    figures = []
     async for figure in _figures(names):
         print(figure.line(), flush=True)
+        figures.append(figure)
+    return figures
 
 
 async def _figures(names: list[str]) -> AsyncIterator[Figure]:

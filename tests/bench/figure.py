@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import acqs_core
+from tests.bench.promises import FIGURES
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +32,15 @@ class Figure:
     versions: dict[str, str]
     load: float
     """The machine's load average over a minute, before."""
+    promised: str = ""
+    """What was promised of it; empty when nothing was."""
+    kept: bool | None = None
+    """Whether that is so here and now; None when nothing was promised."""
+
+    def is_kept(self, noise: float = 1.0) -> bool:
+        """Whether `noise` of what was promised is reached: all of it by default."""
+        promises = FIGURES[self.bench].promises
+        return all(one.is_kept(self.value, self.yardstick, noise) for one in promises)
 
     def line(self) -> str:
         """The JSON line."""
@@ -40,13 +50,17 @@ class Figure:
 def figure(
     bench: str, unit: str, samples: Sequence[float], yardsticks: Sequence[float], *, load: float, **versions: str
 ) -> Figure:
-    """Make one of samples and the yardstick's samples. `versions` are those of the real parts."""
+    """Make one of samples and the yardstick's samples. `versions` are those of the real parts. What was promised of it
+    stands in promises.py under the name of the bench."""
     value, yardstick = statistics.median(samples), statistics.median(yardsticks)
-    return Figure(
+    promises = FIGURES[bench].promises
+    measured = Figure(
         bench, _round(value), unit, _round(yardstick), _round(value / yardstick), len(samples),
         f"{_span(samples)} / {_span(yardsticks)}",
         {**versions, "python": platform.python_version(), "acqs": acqs_core.__version__}, load,
+        " and ".join(map(str, promises)),
     )  # fmt: skip
+    return dataclasses.replace(measured, kept=measured.is_kept() if promises else None)
 
 
 def load() -> float:

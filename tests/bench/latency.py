@@ -17,7 +17,7 @@ GAP = 0.5
 
 async def measure(scene: Scene, rows: int = 30) -> Figure:
     """Milliseconds from the INSERT's return to the call's first event; the yardstick's from its write. The figure's
-    value is the queue's median; what is required is of the difference of the two."""
+    value is the queue's median; what is promised is of the difference of the two."""
     before = load()
     man_ids: dict[str, float] = {}
     written: dict[str, float] = {}
@@ -39,8 +39,3 @@ async def measure(scene: Scene, rows: int = 30) -> Figure:
             ours = [(witness.began[one][0] - at) * 1000 for one, at in man_ids.items()]
             theirs = [(witness.began[one][0] - at) * 1000 for one, at in written.items()]
     return figure("latency", "ms", ours, theirs, load=before, **scene.versions)
-
-
-def behind(measured: Figure) -> float:
-    """Milliseconds that the queue is behind the open session."""
-    return measured.value - measured.yardstick

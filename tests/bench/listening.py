@@ -33,6 +33,9 @@ STALL = 5.0
 EVENTS_A_CALL = 36
 """Of the traffic, on the average."""
 
+Wrong = tuple[Expected, Expected]
+"""How a row must be, and how it is."""
+
 _ROW = call("Local/600@default/n", exten="600")
 
 
@@ -86,10 +89,8 @@ async def _line(process: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 async def measure(scene: Scene, seconds: float = 10.0) -> list[Figure]:
-    """Events a second as fast as they are taken, then megabytes at RATE with STALL; each row is as it must be."""
-    rates = await _rush(scene, int(RATE * seconds) // EVENTS_A_CALL)
-    held = await _stalled(scene, int(RATE * seconds) // EVENTS_A_CALL)
-    return [rates, held]
+    """Events a second as fast as they are taken; then, at RATE with STALL: what is taken, lost and held."""
+    return [await _rush(scene, int(RATE * seconds) // EVENTS_A_CALL), *await stalled(scene, seconds, STALL, 200)]
 
 
 async def _rush(scene: Scene, calls: int, runs: int = 3) -> Figure:
@@ -98,7 +99,8 @@ async def _rush(scene: Scene, calls: int, runs: int = 3) -> Figure:
         async with Flood.of(scene.stand, calls, 0) as flood:
             async with _listening(scene.stand, flood) as listener:
                 ours.append(_rate(await flood.ask("rush")))
-                await until_right(scene.stand, flood, 0)
+                if wrong := await _left_wrong(scene.stand, flood, 0):
+                    raise RuntimeError(f"{len(wrong)} rows are not as they must be: {wrong[:3]}")
                 await listener.terminate()
             reader = BareReader(flood.port)
             theirs.append(_rate(await flood.ask("rush")))
@@ -107,39 +109,44 @@ async def _rush(scene: Scene, calls: int, runs: int = 3) -> Figure:
     return figure("listening", "events/s", ours, theirs, load=before, **scene.versions)
 
 
-async def _stalled(scene: Scene, calls: int) -> Figure:
-    before = load()
-    async with Flood.of(scene.stand, calls, 200) as flood, _listening(scene.stand, flood) as listener:
+async def stalled(scene: Scene, seconds: float, stall: float, living: int) -> list[Figure]:
+    """What a listener takes a second, what it loses and what it holds when it is told RATE for so many seconds, in the
+    middle of which the database stands still for `stall`."""
+    before, calls = load(), int(RATE * seconds) // EVENTS_A_CALL
+    async with Flood.of(scene.stand, calls, living) as flood, _listening(scene.stand, flood) as listener:
         idle = megabytes(listener.pid)
-        told = await replay_with_stall(scene.stand, flood, STALL)
+        told = await _replay_with_stall(scene.stand, flood, stall)
         thawed = time.monotonic()
-        await until_right(scene.stand, flood, 200)
+        wrong = await _left_wrong(scene.stand, flood, living)
         say(
             f"listening: {told['events']} events in {told['seconds']:.1f} s, never more than {told['longest']:.2f} s "
-            f"behind; every row right {time.monotonic() - thawed:.1f} s after the last event"
+            f"behind; {len(wrong)} rows were wrong {time.monotonic() - thawed:.1f} s after the last event {wrong[:3]}"
         )
         most = megabytes(listener.pid, "VmHWM")
-        await listener.terminate()
-    return figure("listening_stalled", "MB", [most], [idle], load=before, **scene.versions)
+        if (code := await listener.terminate()) != 0:
+            raise RuntimeError(f"the listener ended with {code}: {listener.log[-3:]}")
+
+    def made(bench: str, unit: str, ours: float, theirs: float) -> Figure:
+        return figure(bench, unit, [ours], [theirs], load=before, **scene.versions)
+
+    return [
+        made("listening_stalled_rate", "events/s", _rate(told), RATE),
+        made("listening_stalled_lost", "rows", len(wrong), calls),
+        made("listening_stalled", "MB", most, idle),
+    ]
 
 
 @contextlib.asynccontextmanager
 async def _listening(stand: Stand, flood: Flood) -> AsyncIterator[Headless]:
+    """A ready `acqs-core listen` to the flood."""
     with tempfile.TemporaryDirectory(prefix="acqs-bench-") as directory:
-        async with started(stand, flood, Path(directory)) as listener:
+        async with Fleet(stand, Path(directory), asterisk=flood.settings) as fleet:
+            listener = await fleet.start("listen")
+            await listener.wait_ready()
             yield listener
 
 
-@contextlib.asynccontextmanager
-async def started(stand: Stand, flood: Flood, directory: Path) -> AsyncIterator[Headless]:
-    """A ready `acqs-core listen` to the flood."""
-    async with Fleet(stand, directory, asterisk=flood.settings) as fleet:
-        listener = await fleet.start("listen")
-        await listener.wait_ready()
-        yield listener
-
-
-async def replay_with_stall(stand: Stand, flood: Flood, seconds: float) -> dict[str, Any]:
+async def _replay_with_stall(stand: Stand, flood: Flood, seconds: float) -> dict[str, Any]:
     """All of it at RATE, in the middle of which the database stands still; what the replayer says of it."""
     telling = asyncio.create_task(flood.ask(f"replay {RATE}"))
     await asyncio.sleep((flood.events / RATE - seconds) / 2)
@@ -151,17 +158,18 @@ async def replay_with_stall(stand: Stand, flood: Flood, seconds: float) -> dict[
     return await telling
 
 
-async def until_right(stand: Stand, flood: Flood, living: int, seconds: float = 30.0) -> None:
-    """Return once every row is as its call made it. Raises RuntimeError: something was lost."""
+async def _left_wrong(stand: Stand, flood: Flood, living: int, seconds: float = 30.0) -> list[Wrong]:
+    """Returns once every row is as its call made it, or those that are not after so many seconds: they are lost."""
     wanted = expected(flood.man_ids, living)
     deadline = time.monotonic() + seconds
     while wrong := await asyncio.to_thread(_wrong, stand, wanted):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{len(wrong)} of {len(wanted)} rows are not as they must be: {wrong[:3]}")
+            break
         await asyncio.sleep(0.2)
+    return wrong
 
 
-def _wrong(stand: Stand, wanted: Sequence[Expected]) -> list[tuple[Expected, Expected]]:
+def _wrong(stand: Stand, wanted: Sequence[Expected]) -> list[Wrong]:
     """What must be and is not, with what is."""
     found = {}
     for begin in range(0, len(wanted), 500):
