@@ -1,6 +1,6 @@
 """The wheel, as somebody gets it who has no checkout: installed into a clean environment and used from elsewhere.
 
-Only in `make test-all` (ACQS_ALL=1): building and installing takes a minute.
+Left to CI and `make test-all` (ACQS_ALL=1): building and installing takes half a minute.
 """
 
 from __future__ import annotations
