@@ -29,11 +29,11 @@ dist: $(READY) ## A wheel in dist/, to be installed with pip anywhere
 lint: $(READY) ## Formatting, lint, types, import rules
 	@$(BIN)/ruff format --quiet --check . && $(BIN)/ruff check --quiet . && $(BIN)/mypy --no-error-summary && $(BIN)/lint-imports --no-cache >&2
 
-test: $(READY) lint ## Everything: lint, then all tests, on real MariaDB and Asterisk where root can have them
+test: $(READY) lint ## Lint, then all tests but the long ones, on real MariaDB and Asterisk where root can have them
 	@$(BIN)/python -m tests.lab prepare >&2
 	@$(BIN)/pytest $(ARGS)
 
-test-all: $(READY) lint ## As test, with MySQL and Asterisk 16, then every combination of them into docs/matrix.md; ~40 min
+test-all: $(READY) lint ## As test, with the long ones, MySQL and Asterisk 16, then every combination into docs/matrix.md; ~40 min
 	@$(BIN)/python -m tests.lab prepare --with mysql --with asterisk16 >&2
 	@export ACQS_ALL=1; failed=0; \
 	ACQS_REQUIRE=mariadb,asterisk,asterisk16,mysql $(BIN)/pytest $(ARGS) || failed=1; \
