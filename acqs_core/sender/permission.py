@@ -16,15 +16,11 @@ from acqs_core.settings import SenderSettings
 
 _EXPRESSION = re.compile(r"\$[{\[]")
 
-_ASSIGNED = re.compile(r"(?:\A|[,|])([^=,|(]*)\(([^=]*)\)\s*=")
-"""`NAME(args)=` in a list of variables, which are parted by commas, on Asterisk 1.4 by `|`. Asterisk ends a name at the
-first `=`, and takes one that ends with `)` for a function."""
+_PARTING = re.compile("[,|]")
+"""What parts the variables of a list: commas, on Asterisk 1.4 `|`."""
 
-_NAMED = re.compile(r"(?:\A|[,|])\s*_*([^=,|()\s]+)\s*(?==|\Z)")
-"""A plain variable, in either."""
-
-_READ = re.compile(r"([^,|(]*)\(([^)]*)")
-"""`NAME(args)` in the `Variable` of Setvar, Getvar and Status, which assign nothing."""
+_NAMED = re.compile(r"(?:\A|[,|])\s*([^=,|()\s]+)\s*(?==|\Z)")
+"""A plain variable, in either. No two parts of it take the same character: a row chosen to be slow must not be."""
 
 _QUOTING = re.compile(r'["\\]')
 """What Asterisk takes out of a list of variables before it reads it."""
@@ -69,8 +65,7 @@ class Permission:
 
     def _objections_to_variables(self, action: str, value: str) -> Iterator[str]:
         text = _QUOTING.sub("", value)
-        found = _ASSIGNED.findall(text) if action == "originate" else _READ.findall(text)
-        for name, arguments in found:
+        for name, arguments in _assigned(text) if action == "originate" else _read(text):
             function = name.strip().lstrip("_")
             if not self._functions.has(function):
                 yield self._functions.refuses(f"the function {function}")
@@ -79,8 +74,9 @@ class Permission:
         if self._applications.all:
             return
         for variable in _NAMED.findall(text):
-            if variable.upper() in harmless.VARIABLES_THAT_RUN:
-                yield self._applications.refuses(f"the variable {variable}, which Asterisk runs as a program")
+            plain = variable.lstrip("_")
+            if plain.upper() in harmless.VARIABLES_THAT_RUN:
+                yield self._applications.refuses(f"the variable {plain}, which Asterisk runs as a program")
 
     def _objections_to_recording(self, name: str, value: str) -> Iterator[str]:
         if self._applications.all:
@@ -109,6 +105,31 @@ class _Allowed:
 
     def refuses(self, what: str) -> str:
         return f"{what} is not allowed; add it to [sender] {self._setting} if producers may do that"
+
+
+def _assigned(text: str) -> Iterator[tuple[str, str]]:
+    """Names and arguments of each `NAME(args)=` in a list of variables. Asterisk ends a name at the first `=`, and
+    takes one that ends with `)` for a function.
+
+    By hand, and in time that grows as the text does: as a regular expression it grew as its square.
+    """
+    *heads, _ = f",{text}".split("=")
+    for head in heads:
+        first, end = _PARTING.search(head), head.rstrip()
+        opening = head.find("(", first.end()) if first is not None else -1
+        if first is not None and opening >= 0 and end.endswith(")"):
+            yield _PARTING.split(head[first.end() : opening])[-1], end[opening + 1 : -1]
+
+
+def _read(text: str) -> Iterator[tuple[str, str]]:
+    """Names and arguments of each `NAME(args)` in the `Variable` of Setvar, Getvar and Status, which assign nothing;
+    the last may lack its `)`. By hand as `_assigned` is."""
+    at = 0
+    while (opening := text.find("(", at)) >= 0:
+        closing = text.find(")", opening)
+        end = closing if closing >= 0 else len(text)
+        yield _PARTING.split(text[at:opening])[-1], text[opening + 1 : end]
+        at = end
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -285,6 +285,7 @@ class Sender:
         dead = await self._in_thread(self._store.dead_callerids, asking) if asking else set()
         good = []
         for row in rows:
+            await asyncio.sleep(0)  # a claim's worth of long rows keeps nobody's answer or lease waiting
             refusal = self._screening.refusal(row, dead)
             if refusal is None:
                 good.append(row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from acqs_core.action import Outcome, Row
@@ -167,3 +169,18 @@ def test_what_a_list_names_may_be_done_and_nothing_else_of_its_kind(attack: str,
     assert outcome_of(ATTACKS[attack], **allowed) is None
     others = ("the settings of Asterisk", "an AGI", "a call from the console", "a shell by Setvar")
     assert all(outcome_of(ATTACKS[other], **allowed) is not None for other in others)
+
+
+@pytest.mark.parametrize("action", ["Originate", "Setvar"])
+@pytest.mark.parametrize("end", ["", "(", "=", ")="])
+@pytest.mark.parametrize("piece", ["_", "a", "(", ",(", ",_", "a(", "a)", ",a ", "=(", "|", " "])
+def test_a_row_that_was_made_to_be_slow_to_judge_is_not(action: str, end: str, piece: str) -> None:
+    """What one row costs, every other waits for: its time may grow as its length does, not as the square of that."""
+    longest = f"Variable: {(piece * 1022)[: 1012 - len(end)]}{end}"
+    lines = (LIVING, *[longest] * 9)
+    spent = []
+    for _ in range(2):  # of which one may collect garbage
+        begun = time.thread_time()
+        outcome_of((action, lines))
+        spent.append(time.thread_time() - begun)
+    assert min(spent) < 0.02, "it takes some 2 ms; as the square of its length, up to 200"

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from acqs_core.action import NewAction, Outcome, Status, call, hangup, raw
+from acqs_core.action import NewAction, Outcome, Row, Status, call, hangup, raw
 from acqs_core.ami.wire import AmiMessage
 from acqs_core.engine import Engine
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.queue.types import Timeline
 from acqs_core.sender.child import Child, ChildSession
+from acqs_core.sender.screening import Screening
 from acqs_core.settings import Settings
 from acqs_core.simulator import Fault, Simulator
 
@@ -259,3 +260,23 @@ async def test_a_listener_that_cannot_log_in_keeps_nobody_for_ever(
     await until(engine, man_id, lambda t: t.row.response == "Y")
     engine.stop()
     await task
+
+
+async def test_between_two_rows_of_a_claim_everybody_else_gets_a_turn(
+    simulator: Simulator, settings: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim is a hundred rows, and each may be as long as a row can be."""
+    happened: list[str] = []
+    judge = Screening.refusal
+
+    def judged(self: Screening, row: Row, dead: set[str]) -> tuple[Outcome, str] | None:
+        happened.append("row")
+        asyncio.get_running_loop().call_soon(happened.append, "turn")
+        return judge(self, row, dead)
+
+    monkeypatch.setattr(Screening, "refusal", judged)
+    async with running(settings(simulator.address[1])) as engine:
+        man_ids = engine.store.insert_many([NewAction("Ping", "", ())] * 20)
+        for man_id in man_ids:
+            await until(engine, man_id, lambda t: t.row.response == "Y")
+    assert happened == ["row", "turn"] * 20
