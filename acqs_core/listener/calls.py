@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import islice
 
 from acqs_core.action import Row, Status, header
 from acqs_core.listener.channels import NOBODY, OWN_ID, Channels, Get, is_somebody, number
@@ -34,6 +35,11 @@ WANTED = frozenset(
 
 REMEMBERED = 20_000
 """How many ended calls, rows without a living call and unmatched answers are remembered, for events that come late."""
+
+ASKED_AGAIN = 1_000
+"""How many ids, and how many names, are looked up again though nobody living bears them, when the table could not be
+read. Of a short outage that is all; after a long one, reconciling looks at every row that should be alive
+(reconcile.py) and finds the others in what is remembered here."""
 
 _OWN_ACTION_ID = re.compile(r"acqs-([0-9]{1,10})-[0-9a-f]{4}\Z")
 
@@ -132,6 +138,14 @@ class Calls:
     def living(self) -> frozenset[str]:
         """Uniqueids of all channels believed to live: after a gap, those that Asterisk does not list have ended."""
         return self._channels.living()
+
+    def put_back(self, ids: set[int], names: set[str]) -> None:
+        """The table could not be read: look these up later, so many as there are living calls and a few more."""
+        links = self._channels.living_links()
+        own = {int(match[2]) for link in links if (match := OWN_ID.match(link.key)) is not None}
+        callers = {caller for link in links if link.owner is None for caller in link.callers}
+        self.unknown_ids |= ids & own | set(islice(ids - own, ASKED_AGAIN))
+        self.unknown_callers |= names & callers | set(islice(names - callers, ASKED_AGAIN))
 
     # Events: what we hear.
 

@@ -60,6 +60,10 @@ class Channels:
         """Uniqueids of the channels that are believed to live."""
         return frozenset(self._living)
 
+    def living_links(self) -> set[Link]:
+        """The calls of which a channel is believed to live."""
+        return {leg.link for leg in self._living.values()}
+
     def link(self, key: str) -> Link | None:
         """The call with this Linkedid."""
         return self._links.get(key)

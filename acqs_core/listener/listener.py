@@ -253,8 +253,7 @@ class Listener:
             try:
                 rows = await loop.run_in_executor(self._threads, self._find, ids, names)
             except QueueError:
-                self._calls.unknown_ids |= ids
-                self._calls.unknown_callers |= names
+                self._calls.put_back(ids, names)
                 self._no_row.clear()
                 await asyncio.sleep(0.5)
                 self._lookup.set()
