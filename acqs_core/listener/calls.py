@@ -163,7 +163,7 @@ class Calls:
             begins = self._roster.by_channel(uniqueid) is not None
             leg = self._channels.add(uniqueid, get("Linkedid"), self._now, begins=begins)
         news = self._channels.learn(leg, name, get, self._now)
-        self._match(leg.link)
+        self._match(leg.link, [leg])
         if news:
             self._touch(leg.link)
         return self._judge()
@@ -242,10 +242,11 @@ class Calls:
 
     # Whose call is it?
 
-    def _match(self, link: Link) -> None:
-        """Find the rows that a call belongs to, from all that is known of it."""
+    def _match(self, link: Link, heard: Iterable[Leg] | None = None) -> None:
+        """Find the rows that a call belongs to, from all that is known of it; `heard` are the only channels of which
+        there is news."""
         if not link.sure:
-            self._match_surely(link)
+            self._match_surely(link, link.legs.values() if heard is None else heard)
         if link.owner is None:
             self._match_by_name(link)
         for caller in link.callers:
@@ -253,8 +254,8 @@ class Calls:
                 if link.alive or link.ended_at > redirect.since:
                     self._follow(redirect, link)
 
-    def _match_surely(self, link: Link) -> None:
-        for leg in link.legs.values():
+    def _match_surely(self, link: Link, legs: Iterable[Leg]) -> None:
+        for leg in legs:
             call = self._roster.by_channel(leg.uniqueid)
             if call is not None:
                 self._own(call, link, sure=True)

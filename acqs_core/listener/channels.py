@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 
-from acqs_core.listener.rules import Leg, Link
+from acqs_core.listener.rules import Leg, Link, dispensable
 
 NOBODY = frozenset(("", "<unknown>", "<Unknown>", "<null>"))
 """Caller id names and uniqueids that stand for none and match nothing (design §1)."""
@@ -31,6 +31,13 @@ def is_somebody(text: str) -> bool:
 LONGEST_NAME = 80
 """Characters beyond which a caller id name is no row's, whose column is narrower, and is not kept: a stranger on the
 telephone line chooses it, as long as the line takes."""
+
+
+LATEST = 32
+"""How many of a call's channels that ended last are remembered, while it goes on with others: an agent's call may have
+thousands a day, and to judge one walks all that are remembered (some 4 us each). An event comes late by milliseconds,
+in which hardly any call ends so many; what is told of a channel that was forgotten is taken for a new one's, until
+Asterisk does not list it."""
 
 
 def number(text: str) -> int:
@@ -91,10 +98,12 @@ class Channels:
             leg.name, leg.renamed = get("Newname") or leg.name, True
         elif not leg.renamed:
             leg.name = get("Channel") or leg.name
-        caller = get("CallerIDName")
-        if caller not in leg.link.callers and len(caller) <= LONGEST_NAME and is_somebody(caller):
-            leg.link.callers.add(caller)
-            self._by_caller.setdefault(caller, {})[leg.link.key] = leg.link
+        caller, link = get("CallerIDName"), leg.link
+        known = caller in leg.callers and caller in link.callers
+        if not known and len(caller) <= LONGEST_NAME and is_somebody(caller):
+            leg.callers |= {caller}
+            link.callers.add(caller)
+            self._by_caller.setdefault(caller, {})[link.key] = link
         if name in ("Newchannel", "Newstate"):
             state = get("ChannelStateDesc")
             leg.rang |= state == "Ringing"
@@ -109,6 +118,9 @@ class Channels:
         if not leg.ended:
             leg.ended, leg.ended_at = True, now
             self._ended[leg.uniqueid] = self._living.pop(leg.uniqueid)
+            leg.link.ends += 1
+            if leg.link.ends > LATEST // 2:
+                self._thin(leg.link)
             self._rest(leg.link, now)
 
     def part(self, leg: Leg, now: int) -> None:
@@ -141,10 +153,26 @@ class Channels:
         for uniqueid in link.legs:
             self._ended.pop(uniqueid, None)
         for caller in link.callers:
-            named = self._by_caller.get(caller, {})
-            named.pop(link.key, None)
-            if not named:
-                self._by_caller.pop(caller, None)
+            self._forget_caller(caller, link)
+
+    def _thin(self, link: Link) -> None:
+        """Forget channels of a call that ended long ago, but none by which a row would be judged otherwise."""
+        link.ends = 0
+        ended = sorted((leg for leg in link.legs.values() if leg.ended), key=lambda leg: leg.ended_at)
+        kept = {leg.uniqueid for leg in ended[-LATEST:]} | {link.key, link.owner.made if link.owner is not None else ""}
+        for leg in dispensable(ended):
+            if leg.uniqueid not in kept:
+                del link.legs[leg.uniqueid]
+                self._ended.pop(leg.uniqueid, None)
+        for caller in link.callers - {caller for leg in link.legs.values() for caller in leg.callers}:
+            link.callers.remove(caller)
+            self._forget_caller(caller, link)
+
+    def _forget_caller(self, caller: str, link: Link) -> None:
+        named = self._by_caller.get(caller, {})
+        named.pop(link.key, None)
+        if not named:
+            self._by_caller.pop(caller, None)
 
     def _rest(self, link: Link, now: int) -> None:
         if link.alive:

@@ -9,6 +9,7 @@ the facts alone.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from acqs_core.action import Outcome, Status
 
@@ -59,6 +60,8 @@ class Leg:
     """When it ended, counted in events."""
     replaced: bool = False
     """Another channel goes on in its place and under its name (Asterisk 1.4)."""
+    callers: frozenset[str] = frozenset()
+    """Caller id names that it bore."""
 
     @property
     def is_local(self) -> bool:
@@ -81,7 +84,11 @@ class Link:
     ended_at: int = 0
     """When its last channel ended, counted in events."""
     legs: dict[str, Leg] = dataclasses.field(default_factory=dict)
+    """All that live, and of those that ended as many as are remembered."""
     callers: set[str] = dataclasses.field(default_factory=set)
+    """Caller id names that these legs bore."""
+    ends: int = 0
+    """How many of its channels have ended since some of them were last forgotten."""
     owner: Call | None = None
     sure: bool = False
     """Whether a ChannelId or an OriginateResponse says whose it is, and not only a caller id."""
@@ -213,6 +220,20 @@ def _end_was_missed(call: Call, legs: list[Leg]) -> bool:
 def cause_of(legs: list[Leg]) -> int | None:
     """The Q.850 cause of the best channel, or of the next where that one gives none."""
     return next((leg.cause for leg in legs if leg.cause), None)
+
+
+def dispensable(ended: Iterable[Leg]) -> list[Leg]:
+    """Of channels that ended, those whose like is there, too, and preferred: no judgement misses them, but where none
+    lives and all were Local, when the one that ended last is looked for. But the first channel of a call has no like,
+    whatever is said of it here."""
+    kinds: set[tuple[object, ...]] = set()
+    spare = []
+    for leg in sorted(ended, key=lambda leg: (_age(leg.uniqueid), leg.uniqueid)):
+        kind = (leg.replaced, leg.is_local, leg.half, leg.rang, leg.up, leg.cause is None, bool(leg.cause))
+        if kind in kinds:
+            spare.append(leg)
+        kinds.add(kind)
+    return spare
 
 
 def _is_first(call: Call, leg: Leg) -> bool:
