@@ -74,7 +74,7 @@ class Account:
 
     settled: int = 0
     unknown: int = 0
-    """In doubt, and shown to operators as that."""
+    """SENT and in doubt, and shown to operators as that."""
     lost: tuple[str, ...] = ()
     """Neither: what the table holds of each, in words."""
     twice: tuple[int, ...] = ()
@@ -95,7 +95,7 @@ def account(
         if row.status is Status.DEAD:
             if times != (0 if man_id in never else 1) and times < 2:
                 lost.append(f"row {man_id} ended and was carried out {times} times")
-        elif man_id not in unknown:
+        elif man_id not in unknown or row.status is not Status.SENT:
             lost.append(f"row {man_id} is {row.status}, response {row.response}, carried out {times} times")
     doubt = sum(man_id in unknown and row.status is not Status.DEAD for man_id, row in rows.items())
     twice = tuple(man_id for man_id in rows if made.get(man_id, 0) > 1)

@@ -27,6 +27,9 @@ LONG = call("Local/601@default/n", exten="601")
 RATE = 5
 """Rows a second that are inserted at each place meanwhile."""
 
+SESSIONS = 20
+"""Child sessions of each engine: so many may wait for an answer when Asterisk goes."""
+
 Goes = Callable[[Ground], Awaitable[None]]
 """Takes Asterisk away and returns once it is back."""
 
@@ -69,7 +72,7 @@ async def wave(goes: Goes, calls: int, ground: Ground, kinds: Sequence[Kind], ch
         proxies = [await stack.enter_async_context(Proxy(ground.asterisk.ami_port)) for _ in kinds]
         taps = [Tap(proxy) for proxy in proxies]
         engines = [
-            await place.start(asterisk={"port": proxy.port}, max_sessions=20)
+            await place.start(asterisk={"port": proxy.port}, max_sessions=SESSIONS)
             for place, proxy in zip(places, proxies, strict=True)
         ]
         await asyncio.gather(*(engine.said("ready", PATIENCE) for engine in engines))
@@ -102,9 +105,8 @@ async def _afterwards(
     ended = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
     took = ended.at - back
     code = await engine.terminate(PATIENCE)
-    return Injection(
-        kind, account(ended.rows, ended.unknown, tap.written), took, f"it ended with {code}" if code else ""
-    )
+    told, wrong = account(ended.rows, ended.unknown, tap.written), f"it ended with {code}" if code else ""
+    return Injection(kind, told, took, wrong, doubtful=SESSIONS)
 
 
 def _has_booted(ground: Ground) -> bool:

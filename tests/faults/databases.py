@@ -70,6 +70,8 @@ async def wave(outage: Outage, ground: Ground, kinds: Sequence[Kind], chance: ra
 
 
 async def _afterwards(place: Place, kind: Kind, man_ids: list[int], over: float) -> Injection:
+    """Nothing was cut between a write and its answer, and the engine lived to write back what it heard: no row may be
+    in doubt."""
     ended = await until_ended(place.store, man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
     took = ended.at - over
     made = await asyncio.to_thread(place.ground.witness.made, man_ids)

@@ -36,7 +36,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 RESPONSE_TIMEOUT = 1.5
 """Seconds until a row without an answer is in doubt; short, so that it is shown soon."""
 
-SENDER = {"linger": 0.2, "max_sessions": 4, "response_timeout": RESPONSE_TIMEOUT}
+SESSIONS = 4
+"""Child sessions of an engine: so many actions can be written and unanswered at once."""
+
+SENDER = {"linger": 0.2, "max_sessions": SESSIONS, "response_timeout": RESPONSE_TIMEOUT}
 """Few sessions, so that a dozen rows are in every state at once: NEW, QUEUE, SENT, and over."""
 
 APART = 10_000_000

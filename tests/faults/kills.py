@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from acqs_core.action import NewAction, call
 from tests.faults.account import GRACE, Account, account, until_ended
-from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind, Place
+from tests.faults.ground import RESPONSE_TIMEOUT, SESSIONS, Ground, Kind, Place
 from tests.faults.proxy import Proxy
 from tests.faults.stopping import STATEMENTS, WRITES, Moment, Stop
 from tests.integration.headless import Headless
@@ -35,6 +35,13 @@ ROWS = 10
 LATE = 1.65
 """Seconds that a reply takes which is too late for a write and not too late to be read (sender MARK_DEADLINE, and
 database TIMEOUT)."""
+
+UNANSWERED = 2 * SESSIONS
+"""Actions at the most that an engine which is killed has marked SENT and whose answer is not written back: one for each
+session, and as many whose answer it had heard a moment ago."""
+
+SOON = 0.1
+"""Seconds within which the database replies to a marking."""
 
 PASSAGES: dict[str, tuple[int, int]] = {
     "claim": (1, 3), "mark sent": (1, 8), "answer": (1, 2), "transitions": (1, 3),
@@ -56,6 +63,8 @@ class Injection:
     """Until it had recovered; the longest, where there were several such moments."""
     wrong: str = ""
     """What was promised and did not hold, besides what the account and the time tell."""
+    doubtful: int = 0
+    """Rows at the most that may be in doubt: those that could be SENT and unanswered when the fault came."""
 
 
 def steps() -> list[str]:
@@ -81,7 +90,8 @@ async def killed_at(
         made = await asyncio.to_thread(ground.witness.made, succession.man_ids)
         code = await succession.last.terminate(PATIENCE)
         wrong = f"the last one ended with code {code}" if code else ""
-        return Injection(kind, account(ended.rows, ended.unknown, made, succession.never), max(succession.took), wrong)
+        told = account(ended.rows, ended.unknown, made, succession.never)
+        return Injection(kind, told, max(succession.took), wrong, doubtful=UNANSWERED * len(stops))
 
 
 class _Succession:
@@ -127,7 +137,10 @@ class _Succession:
         died = moment(await victim.said("stopped at", PATIENCE))
         assert await victim.ended(PATIENCE) == -9
         if stop is None or stop.step != "lease taken":
-            self.took.append(moment(await heir.said("sender: lease of", PATIENCE)) - died)
+            # Its listener may bring it to its own stop before.
+            line = await heir.said(("sender: lease of", "stopped at"), PATIENCE)
+            if str(line["message"]).startswith("sender"):
+                self.took.append(moment(line) - died)
 
     async def _start(self, stop: Stop | None) -> Headless:
         if stop is None or stop.step != "unsend":
@@ -149,7 +162,8 @@ class _Succession:
 
 
 async def child_killed_at(step: str, at: Moment, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
-    """Kill the process of one child session at a write; its engine lives, and no more than its own row is in doubt."""
+    """Kill the process of one child session at a write; its engine lives, and no more than its own row is in doubt: not
+    even that before it was marked SENT or after it was answered."""
     stop = Stop(step, at, chance.randint(*PASSAGES[step]))
     async with ground.place(kind) as place:
         engine = await place.start(stop=stop, isolation="process")
@@ -162,15 +176,18 @@ async def child_killed_at(step: str, at: Moment, ground: Ground, kind: Kind, cha
         took = ended.at - died
         made = await asyncio.to_thread(ground.witness.made, man_ids)
         code = await engine.terminate(PATIENCE)
-        told = account(ended.rows, ended.unknown, made)
-        wrong = f"{told.unknown} rows are in doubt" if told.unknown > 1 else ""
-        return Injection(kind, told, took, wrong or (f"it ended with code {code}" if code else ""))
+        wrong = f"it ended with code {code}" if code else ""
+        return Injection(
+            kind, account(ended.rows, ended.unknown, made), took, wrong, doubtful=1 if step == "action" else 0
+        )
 
 
 def _delay_the_reply(proxy: Proxy, _connection: int, data: bytes) -> None:
     """A row is being marked as SENT: whoever asked hears of it too late to write, and not too late to take it back."""
     if b"SET status = 'SENT'" in data:
         proxy.down.delay = LATE
+        # This reply and no later one: with late renewals it would lose its lease before it is at its stop.
+        asyncio.get_running_loop().call_later(SOON, setattr, proxy.down, "delay", 0.0)
 
 
 def moment(line: dict[str, object]) -> float:

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pymysql
 
 from tests.faults.account import account, until_ended
-from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind, Place, until
-from tests.faults.kills import PATIENCE, Injection, moment
+from tests.faults.ground import RESPONSE_TIMEOUT, SESSIONS, Ground, Kind, Place, until
+from tests.faults.kills import PATIENCE, UNANSWERED, Injection, moment
 from tests.faults.load import QUICK, Load
 from tests.faults.proxy import Proxy
 from tests.faults.stopping import Stop
@@ -99,9 +99,10 @@ async def _passes_on(
         ended = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, PATIENCE)
         made = await asyncio.to_thread(ground.witness.made, load.man_ids)
         codes = [await engine.terminate(PATIENCE) for engine in ((holder, heir) if wakes else (heir,))]
-        return Injection(
-            kind, account(ended.rows, ended.unknown, made), took, "" if not any(codes) else f"ended with {codes}"
-        )
+        wrong = f"ended with {codes}" if any(codes) else ""
+        # Who wakes writes back what it has heard; only what waited for its answer or its marking is in doubt.
+        doubtful = SESSIONS if wakes else UNANSWERED
+        return Injection(kind, account(ended.rows, ended.unknown, made), took, wrong, doubtful=doubtful)
 
 
 @contextlib.asynccontextmanager

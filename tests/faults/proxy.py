@@ -153,6 +153,7 @@ class _Connection:
     def _flush_and_reset(self, other: _Link) -> None:
         """What was written is with the kernel, which sends it before the end that `other` sees; the side that sent too
         much gets a reset."""
+        self._proxy.torn += 1
         if other.transport is not None:
             other.transport.close()
         self.reset(self.client if other is self.server else self.server)
@@ -198,6 +199,8 @@ class Proxy:
         """Whether a new connection is reset at once."""
         self.connections = 0
         """How many clients have connected since the start."""
+        self.torn = 0
+        """How many connections were reset by `cut_after`."""
         self._open: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self._connecting: set[asyncio.Task[None]] = set()

@@ -17,8 +17,9 @@ PROMISED = (
     "An action is written to Asterisk at most once: **sent twice** is 0.",
     "Every row ends, or is held as an *unknown outcome* and shown as that (`acqs-core queue list --unknown`, the "
     "console): **lost** is 0. Unknown are only actions that were marked SENT and whose answer was not written back "
-    "when the fault came. What the listener hears later, or finds alive, settles them; nothing sends them again "
-    "by itself.",
+    "when the fault came: no more at each death or cut than can be on their way at once (**at most**), and none where "
+    "nothing came between a write and its answer. What the listener hears later, or finds alive, settles them; nothing "
+    "sends them again by itself.",
     "Another engine that stands by sends within 5 s of its holder's kill, stop or cut.",
     "The rows of Asterisk's calls are settled within 10 s of its return.",
 )
@@ -41,6 +42,8 @@ class Outcome:
             told = [injection.wrong] if injection.wrong else []
             told += [f"lost: {row}" for row in injection.account.lost]
             told += [f"sent twice: row {man_id}" for man_id in injection.account.twice]
+            if (unknown := injection.account.unknown) > injection.doubtful:
+                told.append(f"{unknown} rows are in doubt, {injection.doubtful} at the most may be")
             if self.fault.within is not None and (injection.seconds or 0) > self.fault.within:
                 told.append(f"{self.fault.until} after {injection.seconds:.1f} s, {self.fault.within:g} s are promised")
             found += [f"{injection.kind}: {text}" for text in told]
@@ -87,8 +90,9 @@ def page(outcomes: Sequence[Outcome], *, on: str, versions: Sequence[str], begun
 
 def _table(outcomes: Sequence[Outcome]) -> list[str]:
     lines = [
-        "| fault | times | actions | settled | unknown | lost | twice | recovered when | median | worst | promised | |",
-        "|---|--:|--:|--:|--:|--:|--:|---|--:|--:|--:|---|",
+        "| fault | times | actions | settled | unknown | at most | lost | twice | recovered when | median | worst "
+        "| promised | |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|--:|---|",
     ]
     for outcome in outcomes:
         done, fault = outcome.done, outcome.fault
@@ -99,6 +103,7 @@ def _table(outcomes: Sequence[Outcome]) -> list[str]:
             sum(injection.account.rows for injection in done),
             sum(injection.account.settled for injection in done),
             sum(injection.account.unknown for injection in done),
+            sum(injection.doubtful for injection in done),
             sum(len(injection.account.lost) for injection in done),
             sum(len(injection.account.twice) for injection in done),
             fault.until,

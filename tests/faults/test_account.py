@@ -6,8 +6,11 @@ import pytest
 
 from acqs_core.action import Row, Status
 from tests.faults.account import account
+from tests.faults.catalogue import Fault
+from tests.faults.kills import Injection
 from tests.faults.load import Tap
 from tests.faults.proxy import Proxy
+from tests.faults.report import Outcome
 from tests.faults.stopping import STATEMENTS, WRITES, Stop
 
 
@@ -30,6 +33,20 @@ def test_a_row_that_ended_without_a_call_is_lost_unless_it_was_never_to_be_sent(
 @pytest.mark.parametrize("status", [Status.NEW, Status.QUEUE, Status.SENT, Status.UPDATED])
 def test_a_row_that_stays_on_its_way_and_is_not_shown_is_lost(status: Status) -> None:
     assert len(account(rows(r1=status), set(), {1: 1}).lost) == 1
+
+
+@pytest.mark.parametrize("status", [Status.NEW, Status.QUEUE, Status.UPDATED])
+def test_a_row_that_is_shown_as_unknown_and_was_not_marked_as_sent_is_lost(status: Status) -> None:
+    assert len(account(rows(r1=status), {1}, {}).lost) == 1
+
+
+def test_more_rows_in_doubt_than_the_fault_explains_are_told_as_wrong() -> None:
+    told = account(rows(r1=Status.SENT, r2=Status.SENT), {1, 2}, {1: 1})
+    fault = Fault("", "", "")
+    assert not Outcome(fault, [Injection("innodb", told, doubtful=2)]).wrong
+    assert Outcome(fault, [Injection("innodb", told, doubtful=1)]).wrong == [
+        "innodb: 2 rows are in doubt, 1 at the most may be"
+    ]
 
 
 def test_a_row_that_was_carried_out_again_was_sent_twice_whatever_became_of_it() -> None:
