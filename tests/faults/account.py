@@ -33,6 +33,7 @@ class Witness:
             assert added["Response"] == "Success", added
         self._session.connection.settimeout(None)
         self._made: Counter[int] = Counter()
+        self._first: dict[int, float] = {}
         self._marks: set[str] = set()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, args=(self._session,), name="witness", daemon=True)
@@ -46,6 +47,13 @@ class Witness:
             if not self._changed.wait_for(lambda: mark in self._marks, 20):
                 raise TimeoutError("Asterisk has not told the witness within 20 s")
             return {man_id: self._made[man_id] for man_id in man_ids}
+
+    def first(self, man_ids: Collection[int], seconds: float) -> float:
+        """When the first of these was carried out, by the day's clock; waits for it. Raises TimeoutError."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._first.keys().isdisjoint(man_ids), seconds):
+                raise TimeoutError(f"none of {len(man_ids)} rows was carried out within {seconds:g} s")
+            return min(self._first[man_id] for man_id in man_ids if man_id in self._first)
 
     def close(self) -> None:
         """End the session and its thread."""
@@ -63,6 +71,7 @@ class Witness:
         with self._changed:
             if (man_id := man_id_of(frame)) is not None:
                 self._made[man_id] += 1
+                self._first.setdefault(man_id, time.time())
             elif frame["Mark"]:
                 self._marks.add(frame["Mark"])
             self._changed.notify_all()

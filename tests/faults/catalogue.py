@@ -19,7 +19,7 @@ Inject = Callable[[Ground, Kind, random.Random], Awaitable[Injection]]
 Wave = Callable[[Ground, Sequence[Kind], random.Random], Awaitable[list[Injection]]]
 """Does it once to everybody, with a place for each of these kinds."""
 
-TAKES_OVER, DRAINED = "another sends", "every row is settled"
+TAKES_OVER, DRAINED = "another sends and listens", "every row is settled"
 """What the time to recover runs to."""
 
 RETURNED = 10.0

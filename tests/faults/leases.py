@@ -1,5 +1,5 @@
-"""A holder of the lease is killed, stopped or cut off, also inside a statement: another sends within 5 s, and the first
-claims nothing when it wakes."""
+"""A holder of the lease is killed, stopped or cut off, also inside a statement: another sends and listens within 5 s,
+and the first claims nothing when it wakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pymysql
 
 from tests.faults.account import account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, SESSIONS, Ground, Kind, Place, until
-from tests.faults.kills import PATIENCE, UNANSWERED, Injection, moment
+from tests.faults.kills import PATIENCE, UNANSWERED, Injection, moment, takes_over
 from tests.faults.load import QUICK, Load
 from tests.faults.proxy import Proxy
 from tests.faults.stopping import Stop
@@ -90,7 +90,8 @@ async def _passes_on(
         async with Load(place, RATE) as load:
             await asyncio.sleep(chance.uniform(0.3, 1.3))  # any instant
             lost = await lose(place, holder, proxy)
-            took = moment(await heir.said("sender: lease of", PATIENCE)) - lost
+            await heir.said("sender: lease of", PATIENCE)
+            took = await takes_over(place, heir, lost, load.since(lost))
             await asyncio.sleep(chance.uniform(0.1, 0.6))  # the other is at work when it wakes
             if wakes:
                 holder.thaw()

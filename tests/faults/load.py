@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections import Counter
 from subprocess import SubprocessError
 from types import TracebackType
@@ -27,6 +28,7 @@ class Load:
     def __init__(self, place: Place, per_second: float, new: NewAction = QUICK) -> None:
         self._place, self._handful, self._new = place, max(1, round(per_second * EVERY)), new
         self.man_ids: list[int] = []
+        self._begun: list[tuple[float, int]] = []
 
     async def __aenter__(self) -> Self:
         self._stop = asyncio.Event()
@@ -43,11 +45,18 @@ class Load:
         self._stop.set()
         await self._producing
 
+    def since(self, moment: float) -> list[int]:
+        """Rows whose INSERT began after this moment of the day's clock."""
+        return [man_id for began, man_id in self._begun if began > moment]
+
     async def _produce(self) -> None:
         while not self._stop.is_set():
+            began = time.time()
             # While the database is away a dialer's INSERT fails, and it was never a row.
             with contextlib.suppress(SubprocessError):
-                self.man_ids += await self._place.insert([self._new] * self._handful)
+                man_ids = await self._place.insert([self._new] * self._handful)
+                self.man_ids += man_ids
+                self._begun += [(began, man_id) for man_id in man_ids]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), EVERY)
 

@@ -20,7 +20,8 @@ PROMISED = (
     "when the fault came: no more at each death or cut than can be on their way at once (**at most**), and none where "
     "nothing came between a write and its answer. What the listener hears later, or finds alive, settles them; nothing "
     "sends them again by itself.",
-    "Another engine that stands by sends within 5 s of its holder's kill, stop or cut.",
+    "Another engine that stands by listens and sends within 5 s of its holder's kill, stop or cut: by then Asterisk "
+    "has carried out an action that was inserted after it.",
     "The rows of Asterisk's calls are settled within 10 s of its return.",
 )
 

@@ -6,15 +6,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from tests.faults import leases
 from tests.faults.catalogue import TAKES_OVER, Fault, Inject
 from tests.faults.ground import KINDS, Ground
-from tests.faults.kills import Injection, killed_at, steps
+from tests.faults.kills import TAKE_OVER, Injection, killed_at, steps
 from tests.faults.report import Outcome
 from tests.faults.stopping import Moment
+
+TRIES = 3
+"""How often a take-over may be tried: a machine that others use too can delay one and cannot make one faster."""
+
+FEW = 3
+"""How many of them are tried again side by side."""
 
 
 def moments(step: str) -> list[Moment]:
@@ -29,20 +36,35 @@ FAULTS: dict[str, Inject] = {
 }
 
 
-@pytest.mark.timeout(300)
-async def test_lost_at_any_step_an_engine_loses_no_row_and_sends_none_twice(ground: Ground) -> None:
-    """All of them side by side, since most of their time they wait for a lease to expire."""
+@pytest.mark.timeout(600)
+async def test_lost_at_any_step_an_engine_loses_no_row_sends_none_twice_and_is_followed_within_5_s(
+    ground: Ground,
+) -> None:
+    """All of them side by side, since most of their time they wait for a lease to expire; those that were followed too
+    late again, with little beside them."""
+    late = await _late(ground, list(FAULTS))
+    for _ in range(TRIES - 1):
+        few = [list(late)[begin : begin + FEW] for begin in range(0, len(late), FEW)]
+        late = {name: seconds for names in few for name, seconds in (await _late(ground, names)).items()}
+    assert not late, f"followed after more than {TAKE_OVER:g} s, {TRIES} times: {late}"
+
+
+async def _late(ground: Ground, names: Sequence[str]) -> dict[str, float]:
+    """Inject these once, each judged as by `make faults`; gives after how many seconds those were followed that were
+    followed too late."""
     injections = [
-        inject(ground, KINDS[number % len(KINDS)], random.Random(number))
-        for number, inject in enumerate(FAULTS.values())
+        FAULTS[name](ground, KINDS[number % len(KINDS)], random.Random(name)) for number, name in enumerate(names)
     ]
     found = await asyncio.gather(*injections, return_exceptions=True)
-    bad = [f"{name}: {text}" for name, one in zip(FAULTS, found, strict=True) for text in _wrong(name, one)]
-    assert not bad, "\n".join(bad)
+    outcomes = {name: _outcome(name, one) for name, one in zip(names, found, strict=True)}
+    wrong = [f"{name}: {text}" for name, one in outcomes.items() for text in one.wrong]
+    assert not wrong, "\n".join(wrong)
+    took = {name: one.done[0].seconds or 0.0 for name, one in outcomes.items()}
+    return {name: seconds for name, seconds in took.items() if seconds > TAKE_OVER}
 
 
-def _wrong(name: str, found: Injection | BaseException) -> list[str]:
-    """What the page of `make faults` would tell."""
+def _outcome(name: str, found: Injection | BaseException) -> Outcome:
+    fault = Fault("", name, TAKES_OVER, inject=FAULTS[name])
     if isinstance(found, BaseException):
-        return [f"{type(found).__name__}: {found}"]
-    return Outcome(Fault("", name, TAKES_OVER, inject=FAULTS[name]), [found]).wrong
+        return Outcome(fault, broken=[f"{type(found).__name__}: {found}"])
+    return Outcome(fault, [found])
