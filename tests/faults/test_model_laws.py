@@ -12,6 +12,8 @@ import pytest
 from acqs_core.action import NewAction, Row, Status
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Control, Transition
+from acqs_core.sender.delivery import Deliveries
+from acqs_core.sender.unwritten import LATE_CLAIM, Unwritten
 from tests.faults.model import laws
 from tests.faults.model.box import Call, Verdict
 from tests.faults.model.laws import Broken
@@ -43,6 +45,25 @@ def go_on(world: World, name: str, until: Callable[[], bool], jobs: int = 200) -
 def begin(world: World, name: str) -> None:
     engine = world.start(name).engine
     go_on(world, name, lambda: engine.sender is not None and engine.sender.asterisk_answers and engine.ready.is_set())
+
+
+def waiting(world: World, name: str) -> list[str]:
+    """What the program's threads would do next."""
+    return [job.name for job in world.processes[name].threads.jobs]
+
+
+def do(world: World, name: str, job: str) -> None:
+    """This job and no other, as soon as the program comes to it."""
+    process = world.processes[name]
+    for _ in range(40):
+        process.turn()
+        if job in waiting(world, name):
+            process.do(next(one for one in process.threads.jobs if one.name == job))
+            process.turn()
+            world.laws.hold()
+            return
+        world.pass_time(0.05)
+    raise AssertionError(f"it never came to {job}, but to {waiting(world, name)}")
 
 
 def take_over(world: World, by: str) -> None:
@@ -98,6 +119,17 @@ def a_session_ends_before_its_row_is_marked(world: World) -> None:
     go_on(world, "a", lambda: written(world, man_id))
 
 
+def asterisk_is_away_long_after_the_take_over(world: World) -> None:
+    begin(world, "a")
+    long_after = world.now + LATE_CLAIM + 1.0
+    go_on(world, "a", lambda: world.now > long_after, jobs=1000)
+    world.box.up = False
+    man_id = insert(world, "ping")
+    go_on(world, "a", lambda: world.trouble != "")
+    world.box.up = True
+    go_on(world, "a", lambda: written(world, man_id))
+
+
 def a_row_is_discarded_and_its_call_rings(world: World) -> None:
     call = placed(world)
     world.discard(call.man_id)
@@ -129,6 +161,20 @@ def a_hangup_is_sent(world: World) -> None:
     begin(world, "a")
     man_id = insert(world, "hangup")
     go_on(world, "a", lambda: written(world, man_id))
+
+
+def a_marking_fails_while_its_program_takes_over_anew(world: World) -> None:
+    begin(world, "a")
+    man_id = insert(world, "ping")
+    go_on(world, "a", lambda: "mark_sent" in waiting(world, "a"))
+    world.raw.execute("UPDATE acqs_lease SET token = token + 1, holder = '' WHERE role = 'sender'")
+    world.pass_time(1.0)
+    # The listener renews its own lease, too. The claim and the marking fail, as their token is an old one by now.
+    for job in ("renew", "renew", "acquire", "release_queue", "claim", "mark_sent"):
+        do(world, "a", job)
+    world.processes["a"].let_look_out_end()
+    world.processes["a"].turn()
+    go_on(world, "a", lambda: written(world, man_id), jobs=400)
 
 
 # The bugs.
@@ -188,6 +234,14 @@ def sees_no_pause(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Store, "control", lambda self: Control(False))
 
 
+def forgets_what_it_did_not_write(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Unwritten, "keep", lambda self, man_id, asked_by=None: None)
+
+
+def trusts_what_it_took_over(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Deliveries, "doubt_claim", lambda self: None)
+
+
 def fails_for_itself(patch: pytest.MonkeyPatch) -> None:
     def fail(self: Store, callerids: Collection[str]) -> set[str]:
         raise KeyError("a bug")
@@ -210,6 +264,8 @@ CASES: list[tuple[Callable[[World], None], Plant, str]] = [
     (a_call_rings, ends_calls_that_ring, laws.ALIVE),
     (a_call_rings, takes_all_for_answered, laws.ANSWERED),
     (a_row_is_inserted_in_a_pause, sees_no_pause, laws.REASON),
+    (asterisk_is_away_long_after_the_take_over, forgets_what_it_did_not_write, laws.REASON),
+    (a_marking_fails_while_its_program_takes_over_anew, trusts_what_it_took_over, laws.REASON),
     (a_hangup_is_sent, fails_for_itself, laws.FORESEEN),
 ]
 

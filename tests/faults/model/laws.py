@@ -30,6 +30,10 @@ REASON = "every row that is not final has a reason that can be told"
 FORESEEN = "no program fails for a reason that nobody foresaw"
 
 
+LOGGING_IN = "its child session is connecting and logging in"
+"""What is said of a row in QUEUE that nothing keeps from being sent."""
+
+
 class Broken(AssertionError):
     """A law does not hold."""
 
@@ -121,6 +125,8 @@ class Laws:
         waits = row.status in (Status.NEW, Status.QUEUE)
         if waits and self._world.paused and "sending is paused by" not in says:
             self._break(REASON, f"row {row.man_id} is {row.status} because of a pause, and it says: {says!r}")
+        if row.status is Status.QUEUE and LOGGING_IN in says and not self._world.is_in_hand(row.man_id):
+            self._break(REASON, f"row {row.man_id} is QUEUE, no engine has it in its hands, and it says: {says!r}")
         if row.response == "N" and "has taken it" in says:
             self._break(REASON, f"row {row.man_id} was not answered, and it says: {says!r}")
 

@@ -11,7 +11,7 @@ import asyncio
 import concurrent.futures
 import dataclasses
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 from acqs_core.engine import Engine
@@ -24,6 +24,10 @@ TURNS = 12
 
 A_STATEMENT_TAKES = 0.002
 """Seconds of the model's clock."""
+
+
+MOVES_TO_QUEUE = frozenset({"claim", "dead_callerids", "release_queue", "unanswered_callerids"})
+"""Statements of a claim or a take-over: while one is on its way, rows are in QUEUE that nobody has in his hands yet."""
 
 
 class Killed(BaseException):
@@ -113,6 +117,20 @@ class Process:
     def ready(self) -> list[Job]:
         """Jobs that the database could carry out now."""
         return [job for job in self.threads.jobs if job.name != "await_new" or self.world.sees_new()]
+
+    def has(self, man_id: int) -> bool:
+        """Whether it has this row in its hands, or knows that such a row may have to be given back."""
+        if self.engine.sender is None:
+            return False
+        deliveries = self.engine.sender._deliveries
+        unwritten = deliveries._unwritten
+        return bool(man_id in {*deliveries.children, *unwritten._rows, *unwritten.ending} or unwritten._doubts)
+
+    def has_taken_over(self, tokens: Collection[int]) -> bool:
+        """Whether it sends by one of these tokens, and every row that it moved to or found in QUEUE is known to it."""
+        sender = self.engine.sender
+        busy = self.frozen or any(job.name in MOVES_TO_QUEUE for job in self.threads.jobs)
+        return sender is not None and sender._clearance.token in tokens and not busy
 
     def do(self, job: Job, fault: Fault | None = None) -> None:
         """Carry a job out; whoever asked for it hears of it at the program's next turn. Raises Killed."""

@@ -236,6 +236,13 @@ class World:
         """The whole table."""
         return {row.man_id: row for row in self.store.by_ids(list(self.inserted))}
 
+    def is_in_hand(self, man_id: int) -> bool:
+        """Whether a program has this row of QUEUE in its hands, or whoever sends has not looked for such rows yet."""
+        found = self.raw.execute("SELECT token FROM acqs_lease WHERE role = 'sender'").fetchall()
+        tokens = {int(token) for (token,) in found}
+        living = list(self.processes.values())
+        return any(one.has(man_id) for one in living) or not any(one.has_taken_over(tokens) for one in living)
+
     # The operator.
 
     @property
