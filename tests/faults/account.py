@@ -15,13 +15,13 @@ from typing import NamedTuple
 from acqs_core.action import Row, Status
 from acqs_core.errors import QueueUnavailable
 from acqs_core.queue.store import Store
-from tests.integration.headless import man_id_of
 from tests.lab.asterisk import Asterisk
 from tests.lab.client import AmiClient, Frame
 
 
 class Witness:
-    """Counts which rows' Originates Asterisk has carried out: each ends in one OriginateResponse (facts/ami.md).
+    """Counts which rows' actions Asterisk has carried out: an Originate ends in one OriginateResponse (facts/ami.md), a
+    UserEvent is one with its ActionID. Of other actions Asterisk tells nobody but who sent them: a Tap counts those.
 
     A session of the lab's own client in a thread of its own; it hears nothing else, and so keeps up with any load.
     """
@@ -69,12 +69,19 @@ class Witness:
 
     def _take(self, frame: Frame) -> None:
         with self._changed:
-            if (man_id := man_id_of(frame)) is not None:
+            if (man_id := _row_of(frame)) is not None:
                 self._made[man_id] += 1
                 self._first.setdefault(man_id, time.time())
             elif frame["Mark"]:
                 self._marks.add(frame["Mark"])
             self._changed.notify_all()
+
+
+def _row_of(frame: Frame) -> int | None:
+    """The row whose action this event tells of, by our own ActionID."""
+    parts = frame["ActionID"].split("-")
+    told = frame.event in ("OriginateResponse", "UserEvent") and len(parts) == 3 and parts[0] == "acqs"
+    return int(parts[1]) if told else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +101,13 @@ class Account:
         return self.settled + self.unknown + len(self.lost)
 
 
+def is_over(row: Row) -> bool:
+    """DEAD; or answered, where that is all there is to come."""
+    return row.status is Status.DEAD or (
+        row.status is Status.SENT and row.response == "Y" and row.action != "Originate"
+    )
+
+
 def account(
     rows: Mapping[int, Row], unknown: Collection[int], made: Mapping[int, int], never: Collection[int] = ()
 ) -> Account:
@@ -101,12 +115,12 @@ def account(
     lost = []
     for man_id, row in rows.items():
         times = made.get(man_id, 0)
-        if row.status is Status.DEAD:
+        if is_over(row):
             if times != (0 if man_id in never else 1) and times < 2:
                 lost.append(f"row {man_id} ended and was carried out {times} times")
         elif man_id not in unknown or row.status is not Status.SENT:
             lost.append(f"row {man_id} is {row.status}, response {row.response}, carried out {times} times")
-    doubt = sum(man_id in unknown and row.status is not Status.DEAD for man_id, row in rows.items())
+    doubt = sum(man_id in unknown and not is_over(row) for man_id, row in rows.items())
     twice = tuple(man_id for man_id in rows if made.get(man_id, 0) > 1)
     return Account(len(rows) - doubt - len(lost), doubt, tuple(lost), twice)
 
@@ -129,7 +143,7 @@ class Ended(NamedTuple):
 async def until_ended(
     store: Store, man_ids: list[int], response_timeout: float, seconds: float, grace: float = GRACE
 ) -> Ended:
-    """Return as soon as each row is DEAD, or is shown as unknown and stays so for `grace`; after `seconds` anyway.
+    """Return as soon as each row is over, or is shown as unknown and stays so for `grace`; after `seconds` anyway.
 
     Shown twice in a row: a row that was marked SENT this instant has no sent_at yet, and is judged by its age.
     """
@@ -142,7 +156,7 @@ async def until_ended(
             shown = {row.man_id for row, _ in found}
             unknown, before = shown & before, shown
             rows = {row.man_id: row for row in await asyncio.to_thread(store.by_ids, man_ids)}
-            open_rows = [row for row in rows.values() if row.status is not Status.DEAD]
+            open_rows = [row for row in rows.values() if not is_over(row)]
             if len(rows) == len(man_ids) and all(row.man_id in unknown for row in open_rows):
                 at = at or now
                 if not open_rows:

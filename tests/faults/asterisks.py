@@ -14,7 +14,7 @@ from acqs_core.action import Status, call
 from tests.faults.account import account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, Ground, Kind, Place, until
 from tests.faults.kills import PATIENCE, Injection
-from tests.faults.load import Load, Tap
+from tests.faults.load import WRITTEN, Load, Tap
 from tests.faults.proxy import Proxy
 from tests.integration.headless import Headless, until_rows
 
@@ -77,7 +77,7 @@ async def wave(goes: Goes, calls: int, ground: Ground, kinds: Sequence[Kind], ch
         ]
         await asyncio.gather(*(engine.said("ready", PATIENCE) for engine in engines))
         up = await asyncio.gather(*(_call(place, calls) for place in places))
-        loads = [await stack.enter_async_context(Load(place, RATE)) for place in places]
+        loads = [await stack.enter_async_context(Load(place, RATE, WRITTEN)) for place in places]
         await asyncio.sleep(chance.uniform(0.2, 1))
         await goes(ground)
         back = time.monotonic()

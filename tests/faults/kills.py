@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from acqs_core.action import NewAction, call
 from tests.faults.account import GRACE, Account, account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, SESSIONS, Ground, Kind, Place
-from tests.faults.load import QUICK
+from tests.faults.load import TELLS
 from tests.faults.proxy import Proxy
 from tests.faults.stopping import STATEMENTS, WRITES, Moment, Stop
 from tests.integration.headless import Headless
@@ -138,7 +138,7 @@ class _Succession:
         died = moment(await victim.said("stopped at", PATIENCE))
         assert await victim.ended(PATIENCE) == -9
         if stop is None:
-            fresh = await self._place.insert([QUICK])  # whatever the victim had sent: one that only the heir can send
+            fresh = await self._place.insert([TELLS])  # whatever the victim had sent: one that only the heir can send
             self.man_ids += fresh
             self.took = await takes_over(self._place, heir, died, fresh)
 
@@ -154,6 +154,7 @@ class _Succession:
         # Calls that last, where it is to be killed a second later.
         channel = "Local/631@default/n" if stop.step == "lease renewed" else "Local/630@default/n"
         lot = [call(channel, exten="630", callerid=f"V{number % 7}") for number in range(ROWS)]
+        lot[5] = dataclasses.replace(TELLS, callerid="V1")  # in line behind a call
         if stop.step == "reject":
             lot[3] = NewAction("")
         man_ids = await self._place.insert(lot)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from subprocess import SubprocessError
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,19 @@ from tests.faults.proxy import Proxy
 QUICK = call("Local/630@default/n", exten="630")
 """A call that is over at once: only that it was made matters."""
 
+TELLS = NewAction("UserEvent", "", ("UserEvent: Acqs",))
+"""Whoever listens at Asterisk hears of it, so that it is known to have been carried out, and how often."""
+
+SEEN = (QUICK, QUICK, QUICK, QUICK, TELLS)
+"""What a witness at Asterisk can count."""
+
+WRITTEN = (
+    QUICK, QUICK, QUICK, QUICK, TELLS, NewAction("Ping"), NewAction("Hangup", "", ("Channel: Local/nobody",)),
+    NewAction("Redirect", "", ("Channel: Local/nobody", "Context: default", "Exten: 630", "Priority: 1")),
+)  # fmt: skip
+"""With those that only a count on the wire can count. There is no such channel: Asterisk refuses, and that is an answer
+like any other."""
+
 EVERY = 0.2
 """Seconds between two handfuls."""
 
@@ -25,8 +40,9 @@ EVERY = 0.2
 class Load:
     """Inserts so many rows a second at a place, in an `async with`; `man_ids` are those so far."""
 
-    def __init__(self, place: Place, per_second: float, new: NewAction = QUICK) -> None:
-        self._place, self._handful, self._new = place, max(1, round(per_second * EVERY)), new
+    def __init__(self, place: Place, per_second: float, news: Sequence[NewAction] = SEEN) -> None:
+        self._place, self._handful = place, max(1, round(per_second * EVERY))
+        self._news = itertools.cycle(news)
         self.man_ids: list[int] = []
         self._begun: list[tuple[float, int]] = []
 
@@ -54,19 +70,19 @@ class Load:
             began = time.time()
             # While the database is away a dialer's INSERT fails, and it was never a row.
             with contextlib.suppress(SubprocessError):
-                man_ids = await self._place.insert([self._new] * self._handful)
+                man_ids = await self._place.insert(list(itertools.islice(self._news, self._handful)))
                 self.man_ids += man_ids
                 self._begun += [(began, man_id) for man_id in man_ids]
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), EVERY)
 
 
-_ORIGINATE = re.compile(rb"Action: Originate\r\nActionID: acqs-(\d+)-")
+_OF_A_ROW = re.compile(rb"Action: \w+\r\nActionID: acqs-(\d+)-")
 _REFUSED = re.compile(rb"Response: Error\r\nActionID: acqs-(\d+)-\w+\r\nMessage: Asterisk is shutting down\r\n")
 
 
 class Tap:
-    """Counts the Originates that went through a proxy to Asterisk, whatever became of that Asterisk; those that it
+    """Counts the actions of rows that went through a proxy to Asterisk, whatever became of that Asterisk; those that it
     refused because it was shutting down are not counted: it never looked at them (facts/ami.md)."""
 
     def __init__(self, proxy: Proxy) -> None:
@@ -81,7 +97,7 @@ class Tap:
         if tail:
             self._tails[way, number] = tail
         for message in whole:
-            if way == "up" and (found := _ORIGINATE.search(message)):
+            if way == "up" and (found := _OF_A_ROW.search(message)):
                 self.written[int(found[1])] += 1
             elif way == "down" and (found := _REFUSED.search(message + b"\r\n")):
                 self.written[int(found[1])] -= 1

@@ -49,6 +49,15 @@ def test_more_rows_in_doubt_than_the_fault_explains_are_told_as_wrong() -> None:
     ]
 
 
+def test_an_action_that_is_no_call_is_over_when_it_is_answered_and_was_carried_out_once() -> None:
+    answered = {1: Row(1, "UserEvent", "", (), status=Status.SENT, response="Y")}
+    assert account(answered, set(), {1: 1}).settled == 1
+    assert len(account(answered, set(), {}).lost) == 1
+    assert account(answered, set(), {1: 2}).twice == (1,)
+    assert len(account({1: Row(1, "UserEvent", "", (), status=Status.SENT)}, set(), {1: 1}).lost) == 1
+    assert len(account({1: Row(1, "Originate", "", (), status=Status.SENT, response="Y")}, set(), {1: 1}).lost) == 1
+
+
 def test_a_row_that_was_carried_out_again_was_sent_twice_whatever_became_of_it() -> None:
     told = account(rows(r1=Status.DEAD, r2=Status.SENT), {2}, {1: 2, 2: 2})
     assert (told.twice, told.settled, told.unknown, told.lost) == ((1, 2), 1, 1, ())
@@ -61,12 +70,13 @@ def test_what_goes_to_asterisk_is_counted_in_pieces_too_and_not_what_it_refused_
     for piece in (written[:9], written[9:30], written[30:] + written[:5], written[5:]):
         proxy.up.on_bytes(1, piece)
     proxy.up.on_bytes(2, b"Action: Login\r\nActionID: acqs-login\r\n\r\n" + written.replace(b"-7-", b"-8-"))
-    assert tap.written == {7: 2, 8: 1}
+    proxy.up.on_bytes(3, b"Action: Ping\r\nActionID: acqs-9-cafe\r\n\r\nAction: Ping\r\nActionID: acqs-a1-2\r\n\r\n")
+    assert tap.written == {7: 2, 8: 1, 9: 1}
     proxy.down.on_bytes(
         1,
         b"Response: Error\r\nActionID: acqs-7-beef\r\nMessage: Asterisk is shutting down\r\n\r\nEvent: Hangup\r\n\r\n",
     )
-    assert tap.written == {7: 1, 8: 1}
+    assert tap.written == {7: 1, 8: 1, 9: 1}
 
 
 def test_a_stop_is_a_step_that_there_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -12,11 +13,14 @@ from acqs_core.simulator import Simulator
 from tests.faults.account import account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, SESSIONS, Ground, Kind
 from tests.faults.kills import PATIENCE, Injection
-from tests.faults.load import Load
+from tests.faults.load import SEEN, WRITTEN, Load, Tap
 from tests.faults.proxy import Proxy
 
 RATE = 10
 """Rows a second that are inserted meanwhile."""
+
+OF_A_ROW = re.compile(r"acqs-(\d+)-\w+")
+"""The ActionID of a row."""
 
 Trouble = Callable[[Proxy, random.Random], Awaitable[int]]
 """Makes trouble on the wire; gives between how many actions and their answers it may have come."""
@@ -73,15 +77,19 @@ async def slow(proxy: Proxy, chance: random.Random) -> int:
 async def on_the_wire(trouble: Trouble, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
     """One engine under load whose way to the real Asterisk is in trouble."""
     async with ground.place(kind) as place, Proxy(ground.asterisk.ami_port) as proxy:
+        tap = Tap(proxy)
         engine = await place.start(asterisk={"port": proxy.port})
         await engine.said("ready", PATIENCE)
-        async with Load(place, RATE) as load:
+        async with Load(place, RATE, WRITTEN) as load:
             await asyncio.sleep(chance.uniform(0.3, 1))
             doubtful = await trouble(proxy, chance)
             over = time.monotonic()
         ended = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
         took = ended.at - over
-        made = await asyncio.to_thread(ground.witness.made, load.man_ids)
+        seen = await asyncio.to_thread(ground.witness.made, load.man_ids)
+        witnessed = {new.action for new in SEEN}
+        made = {row.man_id: (seen if row.action in witnessed else tap.written)[row.man_id]
+                for row in ended.rows.values()}  # fmt: skip
         assert await engine.terminate(PATIENCE) == 0
         return Injection(kind, account(ended.rows, ended.unknown, made), took, doubtful=doubtful)
 
@@ -122,13 +130,13 @@ async def misbehaving(misbehaves: Misbehaves, ground: Ground, kind: Kind, chance
         login = {f"{role}_{what}": "acqs" for role in ("listen", "send") for what in ("username", "secret")}
         engine = await place.start(asterisk={"port": simulator.address[1], **login})
         await engine.said("ready", PATIENCE)
-        async with Load(place, RATE) as load:
+        async with Load(place, RATE, WRITTEN) as load:
             await asyncio.sleep(chance.uniform(0.3, 1))
             doubtful = await misbehaves(simulator, chance)
             over = time.monotonic()
         ended = await until_ended(place.store, load.man_ids, RESPONSE_TIMEOUT, 2 * PATIENCE)
         took = ended.at - over
         assert await engine.terminate(PATIENCE) == 0
-        ids = [a.action_id.split("-") for a in simulator.actions if a.name == "Originate"]
-        made = Counter(int(parts[1]) for parts in ids if len(parts) == 3)
+        ids = (OF_A_ROW.fullmatch(action.action_id) for action in simulator.actions)
+        made = Counter(int(found[1]) for found in ids if found)
         return Injection(kind, account(ended.rows, ended.unknown, made), took, doubtful=doubtful)
