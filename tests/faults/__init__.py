@@ -4,7 +4,8 @@ proxy.py       a TCP proxy that delays, throttles, cuts, swallows and half-close
 stopping.py    kills or stops a program at a named step of an action's life; nursery.py starts many of those quickly
 ground.py      the real parts on which many server_ips stand side by side; load.py is a producer there
 account.py     counts by witnesses what became of their rows: settled, unknown, lost, sent twice
-catalogue.py   every fault with its promise; kills.py, leases.py, databases.py, asterisks.py, wires.py inject them
+catalogue.py   every fault with its promise; kills.py, deeds.py, leases.py, databases.py, asterisks.py, wires.py inject
+               them
 report.py      what they did, as a page
 __main__.py    `make faults`: all of them, so many times each, into docs/reliability.md
 model/         the whole queue in one thread: real engines under a clock, a database and an Asterisk that a test moves;

@@ -8,7 +8,7 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
-from tests.faults import asterisks, databases, leases, wires
+from tests.faults import asterisks, databases, deeds, leases, wires
 from tests.faults.ground import Ground, Kind
 from tests.faults.kills import TAKE_OVER, Injection, child_killed_at, killed_at, steps
 from tests.faults.stopping import MOMENTS, WRITES
@@ -43,7 +43,7 @@ class Fault:
 
 def faults() -> list[Fault]:
     """All of them, in the order of the page."""
-    return [*_steps(), *_leases(), *_databases(), *_asterisks(), *_wires()]
+    return [*_steps(), *_deeds(), *_leases(), *_databases(), *_asterisks(), *_wires()]
 
 
 def _steps() -> list[Fault]:
@@ -59,6 +59,16 @@ def _steps() -> list[Fault]:
             for step, at in itertools.product(WRITES, MOMENTS)
         ),
     ]
+
+
+def _deeds() -> list[Fault]:
+    return [
+        Fault(
+            f"An operator's {deed} is killed (SIGKILL) or loses a reply at one of its statements", f"{step}: {end}",
+            DRAINED, inject=functools.partial(deeds.interrupted_at, deed, step, [end]),
+        )
+        for deed, steps_of in deeds.STEPS.items() for step in steps_of for end in deeds.ENDS
+    ]  # fmt: skip
 
 
 def _leases() -> list[Fault]:

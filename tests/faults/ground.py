@@ -114,7 +114,7 @@ class Place(Stand):
         super().__init__(ground.server, database, ground.asterisk, server_ip=server_ip)
         self.ground = ground
         self._directory = Path(tempfile.mkdtemp(prefix="p", dir=ground.directory))
-        self._engines: list[Headless] = []
+        self._begun: list[Headless] = []
 
     async def start(
         self,
@@ -126,18 +126,22 @@ class Place(Stand):
         **sender: Any,
     ) -> Headless:
         """Start an engine, to end at `stop`; the ports are those of what lies between, if anything does."""
-        tree = self.flags(
-            sender=SENDER | {"isolation": isolation} | sender, asterisk=asterisk or {}, serve_blank=False,
-            control={"folder": str(self._directory)},
-        )  # fmt: skip
+        more = {"sender": SENDER | {"isolation": isolation} | sender, "asterisk": asterisk or {}}
+        return await self.begin("run", stop=stop, database_port=database_port, **more)
+
+    async def begin(
+        self, *command: str, stop: Stop | None = None, database_port: int | None = None, **sections: Any
+    ) -> Headless:
+        """Start `acqs-core` with this command, to end at `stop`; `sections` as in acqs.toml."""
+        tree = self.flags(serve_blank=False, control={"folder": str(self._directory)}, **sections)
         if database_port is not None:
             tree["queue"] = {"url": self.url.replace(f":{self.server.port}/", f":{database_port}/")}
-        path = self._directory / f"{len(self._engines)}.toml"
+        path = self._directory / f"{len(self._begun)}.toml"
         write_settings(path, tree)
-        fork = await self.ground.nursery.fork("run", "--config", str(path), stop=str(stop) if stop else "")
-        engine = Headless(fork)
-        self._engines.append(engine)
-        return engine
+        fork = await self.ground.nursery.fork(*command, "--config", str(path), stop=str(stop) if stop else "")
+        begun = Headless(fork)
+        self._begun.append(begun)
+        return begun
 
     async def insert(self, news: Sequence[NewAction]) -> list[int]:
         """Insert rows as a dialer does; their man_ids."""
@@ -145,6 +149,6 @@ class Place(Stand):
 
     async def close(self) -> None:
         """Kill what still runs."""
-        await asyncio.gather(*(engine.kill() for engine in self._engines))
+        await asyncio.gather(*(one.kill() for one in self._begun))
         self.store.db.dispose()
         shutil.rmtree(self._directory, ignore_errors=True)

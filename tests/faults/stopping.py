@@ -43,6 +43,15 @@ STATEMENTS = {
 }
 """How each kind of statement begins, as it is sent to MariaDB."""
 
+DEEDS = {
+    "retry begun": r"INSERT INTO acqs_journal\b.*'retrying'",
+    "row ended": r"UPDATE vicidial_manager m JOIN acqs_outcome",
+    "ending told": r"INSERT INTO acqs_journal\b.*'discarded",
+    "copy": r"INSERT INTO vicidial_manager \(uniqueid",
+    "copy told": r"INSERT INTO acqs_journal\b.*'retried'",
+}
+"""The same for the statements of an operator's deeds, in a process of their own."""
+
 WRITES = {
     "login": rb"Action: Login\r\n",
     "action": rb"(?!Action: (Login|Logoff|Challenge)\r\n)",
@@ -64,8 +73,8 @@ class Stop:
     def parse(cls, text: str) -> Self:
         """`mark sent:within:2`, or `mark sent:within:2:STOP`. Raises ValueError for what no program comes to."""
         step, moment, passage, *by = text.split(":")
-        if step not in (*STATEMENTS, *WRITES) or moment not in MOMENTS or by not in ([], ["KILL"], ["STOP"]):
-            raise ValueError(f"{text!r} is no step; the steps are {', '.join((*STATEMENTS, *WRITES))}")
+        if step not in (*STATEMENTS, *DEEDS, *WRITES) or moment not in MOMENTS or by not in ([], ["KILL"], ["STOP"]):
+            raise ValueError(f"{text!r} is no step; the steps are {', '.join((*STATEMENTS, *DEEDS, *WRITES))}")
         return cls(step, moment, int(passage), "STOP" if by == ["STOP"] else "KILL")
 
     def __str__(self) -> str:
@@ -102,25 +111,25 @@ class _Count:
 def install(stop: Stop) -> None:
     """Have this process end there."""
     count = _Count(stop)
-    if stop.step in STATEMENTS:
-        _watch_statements(count)
+    if stop.step not in WRITES:
+        _watch_statements(count, stop.step)
     else:
         _watch_writes(count)
         _watch_forks(stop)
 
 
-def _watch_statements(count: _Count) -> None:
+def _watch_statements(count: _Count, watched: str) -> None:
     from pymysql import connections
 
     driver: Any = connections.Connection  # whose insides have no types
 
-    kinds = {step: re.compile(begin) for step, begin in STATEMENTS.items()}
+    begin = re.compile({**STATEMENTS, **DEEDS}[watched])
     query: Callable[..., int] = driver.query
     read: Callable[..., int] = driver._read_query_result
     steps: dict[int, str | None] = {}
 
     def watched_query(self: Any, sql: str, unbuffered: bool = False) -> int:
-        step = next((step for step, begin in kinds.items() if begin.match(sql)), None)
+        step = watched if begin.match(sql) else None
         count.passes(step, "before")
         steps[id(self)] = step
         changed = query(self, sql, unbuffered)

@@ -1,5 +1,6 @@
-"""kill -9 before and after each statement and each write of an action's life, and a holder of the lease that is stopped
-or cut off inside a statement: nothing is lost and nothing sent twice. `make faults` does more, and each 20 times."""
+"""kill -9 before and after each statement and each write of an action's life and each statement of an operator's deeds,
+and a holder of the lease that is stopped or cut off inside a statement: nothing is lost and nothing sent twice.
+`make faults` does more, and each 20 times."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.faults import leases
+from tests.faults import deeds, leases
 from tests.faults.catalogue import TAKES_OVER, Fault, Inject
 from tests.faults.ground import KINDS, Ground
 from tests.faults.kills import TAKE_OVER, Injection, killed_at, steps
@@ -20,7 +21,7 @@ from tests.faults.stopping import Moment
 TRIES = 3
 """How often a take-over may be tried: a machine that others use too can delay one and cannot make one faster."""
 
-FEW = 3
+FEW = 4
 """How many of them are tried again side by side."""
 
 
@@ -31,6 +32,11 @@ def moments(step: str) -> list[Moment]:
 
 FAULTS: dict[str, Inject] = {
     **{f"killed: {step}": functools.partial(killed_at, step, moments(step), grace=0.0) for step in steps()},
+    **{
+        f"{deed} ended: {step}": functools.partial(deeds.interrupted_at, deed, step, deeds.ENDS)
+        for deed, steps_of in deeds.STEPS.items()
+        for step in steps_of
+    },
     "stopped inside a statement": leases.frozen_in_statement,
     "cut off inside a statement that waits for a lock": leases.cut_off_in_statement,
 }
