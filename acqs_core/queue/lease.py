@@ -13,6 +13,11 @@ from acqs_core.queue.database import Database, statement
 from acqs_core.queue.rows import micros, utc
 from acqs_core.queue.types import Grant, LeaseView, Role
 
+TOO_FAR = 60.0
+"""Seconds for which a lease may run out later than one that is taken now. One that runs out later still was written
+before the database's clock was set back: its holder, had it lived, would have renewed it by the new time within a
+second. So much, since programs of another release may hold on for longer than we do."""
+
 
 class Leases:
     """The `acqs_lease` table. Give it a Database of its own, so that renewing never waits for other statements.
@@ -23,13 +28,14 @@ class Leases:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        now, expiry = db.words.utc_now, db.words.utc_in(":micros")
+        now, expiry, too_far = db.words.utc_now, db.words.utc_in(":micros"), db.words.utc_in(":too_far")
         # LAST_INSERT_ID hands the raised token back with the UPDATE itself; reading it afterwards could see another's.
         mysql = db.dialect == "mysql"
         self._raise = statement(
             f"UPDATE acqs_lease SET token = {'LAST_INSERT_ID(token + 1)' if mysql else 'token + 1'}, "
             f"holder = :holder, expires_at = {expiry}, state = '' WHERE server_ip = :server_ip AND role = :role "
-            f"AND (holder = :holder OR holder = '' OR expires_at <= {now})" + ("" if mysql else " RETURNING token")
+            f"AND (holder = :holder OR holder = '' OR expires_at <= {now} OR expires_at > {too_far})"
+            + ("" if mysql else " RETURNING token")
         )
         self._first = statement(
             "INSERT INTO acqs_lease (server_ip, role, holder, token, expires_at, state) "
@@ -47,12 +53,14 @@ class Leases:
     def acquire(self, server_ip: str, role: Role, holder: str, ttl: float) -> Grant | None:
         """Take the lease for `ttl` seconds when it is free, expired or already ours; None while another holds it.
 
-        Every grant has a token that no grant before it had.
+        Taken is also one that runs out more than TOO_FAR later than it would now. Every grant has a token that no
+        grant before it had.
         """
         values = {"server_ip": server_ip, "role": role, "holder": holder, "micros": micros(ttl)}
+        too_far = {"too_far": micros(ttl + TOO_FAR)}
 
         def take(connection: Connection) -> int | None:
-            raised = connection.execute(self._raise, values)
+            raised = connection.execute(self._raise, values | too_far)
             if self._db.dialect == "sqlite":
                 if (token := raised.scalar()) is not None:
                     return int(token)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from acqs_core.queue.types import Grant
 from tests.contract.backend import OTHER_IP, SERVER_IP, Backend
 
@@ -42,6 +44,27 @@ def test_an_expired_lease_may_be_taken_over_and_the_old_holder_is_told(backend: 
     assert not leases.renew(old, 60.0)
     assert leases.renew(new, 60.0, "sending")
     assert leases.view()[0].state == "sending"
+
+
+def test_a_lease_that_a_clock_set_back_would_keep_for_hours_may_be_taken_over(backend: Backend) -> None:
+    leases = backend.leases()
+    dead = leases.acquire(SERVER_IP, "sender", "one", 3600.0)
+    assert dead is not None
+    new = leases.acquire(SERVER_IP, "sender", "two", 4.0)
+    assert new is not None
+    assert new.token > dead.token
+    assert not leases.renew(dead, 4.0)
+    assert leases.acquire(SERVER_IP, "sender", "one", 4.0) is None
+
+
+@pytest.mark.parametrize("ttl", [0.5, 4.0, 60.0])
+def test_a_lease_that_is_renewed_is_not_taken_over_by_who_would_hold_it_for_less(backend: Backend, ttl: float) -> None:
+    leases = backend.leases()
+    held = leases.acquire(SERVER_IP, "sender", "one", 60.0)
+    assert held is not None
+    for _ in range(3):
+        assert leases.acquire(SERVER_IP, "sender", "two", ttl) is None
+        assert leases.renew(held, 60.0)
 
 
 def test_an_expired_lease_that_nobody_took_can_still_be_renewed(backend: Backend) -> None:
