@@ -8,11 +8,11 @@ tested.
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from collections.abc import Sequence
 
 from acqs_core.action import Outcome, Row, Status
 from acqs_core.queue.lease import Leases
+from acqs_core.queue.operate import RETRIED, RETRYING
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Control, JournalEntry, OutcomeRecord, Timeline
 
@@ -31,9 +31,6 @@ ENDS = {
     Outcome.UNKNOWN: "nobody knows what became of it",
 }
 """What ended it, by outcome."""
-
-EXPIRED = dt.timedelta(seconds=30)
-"""How long ago a lease must have run out, by this machine's clock, for nobody to be sending."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,10 +54,9 @@ def around(store: Store, row: Row, trouble: str = "") -> Around:
         return Around(foreign=True)
     if row.status not in (Status.NEW, Status.QUEUE):
         return Around()
-    now = dt.datetime.now(dt.UTC)
-    leases = [lease for lease in Leases(store.db).view(store.server_ip) if lease.role == "sender"]
-    held = (one.holder for one in leases if one.expires_at is not None and now - one.expires_at < EXPIRED)
-    return Around(store.control(), next(held, ""), trouble, store.ahead(row))
+    leases = Leases(store.db).view(store.server_ip)
+    sender = next((lease.holder for lease in leases if lease.role == "sender" and lease.live), "")
+    return Around(store.control(), sender, trouble, store.ahead(row))
 
 
 def why(told: Timeline, around: Around) -> str:
@@ -130,13 +126,22 @@ def _lives(row: Row, known: OutcomeRecord | None) -> str:
 
 
 def _ended(row: Row, known: OutcomeRecord | None, journal: Sequence[JournalEntry]) -> str:
-    copy = next((entry.detail for entry in reversed(journal) if entry.event == "retried"), "")
-    again = f"; it was retried {copy}" if copy else ""
+    again = _retried(journal)
     if known is None or known.outcome is None:
         called = row.channel or row.uniqueid or any(entry.event in ("updated", "dead") for entry in journal)
         return f"It has ended: {'its call hung up' if called else 'nothing more is known of it'}{again}."
     cause = f" (cause {known.cause})" if known.cause else ""
     return f"It has ended: {_how(known.outcome, known.message)}{cause}{again}."
+
+
+def _retried(journal: Sequence[JournalEntry]) -> str:
+    """Which copy was made of it last, and whether a retry after that said only that it would make one."""
+    deeds = [entry for entry in journal if entry.event in (RETRIED, RETRYING)]
+    copy = next((entry.detail for entry in reversed(deeds) if entry.event == RETRIED), "")
+    says = f"; it was retried {copy}" if copy else ""
+    if deeds and deeds[-1].event == RETRYING:
+        says += "; a retry of it was begun and its end is not known, it may have made a copy: look for that first"
+    return says
 
 
 def _how(outcome: Outcome, says: str) -> str:

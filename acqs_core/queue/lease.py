@@ -18,6 +18,11 @@ TOO_FAR = 60.0
 before the database's clock was set back: its holder, had it lived, would have renewed it by the new time within a
 second. So much, since programs of another release may hold on for longer than we do."""
 
+LATE = 10.0
+"""Seconds after its lease ran out for which a holder still counts as alive to those who look. It is renewed every
+second; but after a pause of the database, or of its box, its holder comes a little later and goes on where nobody else
+has taken over. Who is told meanwhile that nobody sends starts a second engine for nothing."""
+
 
 class Leases:
     """The `acqs_lease` table. Give it a Database of its own, so that renewing never waits for other statements.
@@ -46,7 +51,7 @@ class Leases:
         self._release = statement(f"UPDATE acqs_lease SET holder = '', expires_at = {now}, state = '' {ours}")
         self._view = statement(
             "SELECT server_ip, role, holder, token, expires_at, state, "
-            f"CASE WHEN holder <> '' AND expires_at > {now} THEN 1 ELSE 0 END FROM acqs_lease "
+            f"CASE WHEN holder <> '' AND expires_at > {db.words.utc_in(':late')} THEN 1 ELSE 0 END FROM acqs_lease "
             "WHERE (:server_ip IS NULL OR server_ip = :server_ip) ORDER BY server_ip, role"
         )
 
@@ -86,7 +91,7 @@ class Leases:
 
     def view(self, server_ip: str | None = None) -> list[LeaseView]:
         """Every lease, or those of one server."""
-        records = self._db.records(self._view, {"server_ip": server_ip})
+        records = self._db.records(self._view, {"server_ip": server_ip, "late": micros(-LATE)})
         return [LeaseView(r[0], r[1], r[2], int(r[3]), utc(r[4]), r[5] or "", bool(r[6])) for r in records]
 
 

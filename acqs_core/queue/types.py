@@ -26,8 +26,8 @@ class Grant:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LeaseView:
-    """A lease as an operator sees it; `holder` is blank once it was released. `live`: it had not run out when it was
-    read, by the database's clock."""
+    """A lease as an operator sees it; `holder` is blank once it was released. `live`: when it was read it had not run
+    out for long (lease.py, LATE), by the database's clock."""
 
     server_ip: str
     role: str

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from acqs_core.queue.lease import LATE
 from acqs_core.queue.types import Grant
 from tests.contract.backend import OTHER_IP, SERVER_IP, Backend
 
@@ -105,6 +106,16 @@ def test_the_lease_shows_when_it_expires_in_utc(backend: Backend) -> None:
     assert expires_at is not None
     left = expires_at - dt.datetime.now(dt.UTC)
     assert dt.timedelta(minutes=59) < left < dt.timedelta(minutes=61)
+
+
+@pytest.mark.parametrize(("ttl", "live"), [(60.0, True), (-1.0, True), (1 - LATE, True), (-1 - LATE, False)])
+def test_a_holder_that_is_a_little_late_is_shown_as_alive(backend: Backend, ttl: float, live: bool) -> None:
+    leases = backend.leases()
+    grant = leases.acquire(SERVER_IP, "sender", "one", ttl)
+    assert grant is not None
+    assert [view.live for view in leases.view()] == [live]
+    leases.release(grant)
+    assert [view.live for view in leases.view()] == [False]
 
 
 def test_of_many_that_ask_at_the_same_instant_exactly_one_gets_the_lease(backend: Backend) -> None:

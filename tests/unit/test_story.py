@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 
-from acqs_core.action import Outcome, Row, Status
-from acqs_core.queue.types import Control, JournalEntry, OutcomeRecord, Timeline
-from acqs_core.story import Around, why
+from acqs_core.action import NewAction, Outcome, Row, Status
+from acqs_core.queue import schema
+from acqs_core.queue.lease import Leases
+from acqs_core.queue.types import Control, JournalEntry, LeaseView, OutcomeRecord, Timeline
+from acqs_core.story import Around, around, why
+from tests.contract.backend import SERVER_IP, Backend
 
 AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
@@ -87,6 +91,15 @@ def test_a_claimed_row_is_certainly_not_written_and_says_what_it_waits_for(aroun
         (told(Status.DEAD, Outcome.DISCARDED, message="discarded by margaret"), "ended: it was discarded by margaret."),
         (told(Status.DEAD, Outcome.REFUSED, message="Permission denied."), "refused it: Permission denied."),
         (told(Status.DEAD, Outcome.DISCARDED, ("retried", "as action 8")), "it was retried as action 8"),
+        (told(Status.DEAD, Outcome.DISCARDED, ("retrying", "intent 1")), "a retry of it was begun and its end is not"),
+        (
+            told(Status.DEAD, None, ("retrying", "intent 1"), ("retried", "as action 8"), ("retrying", "intent 2")),
+            "it was retried as action 8; a retry of it was begun and its end is not known",
+        ),
+        (
+            told(Status.DEAD, None, ("retrying", "intent 1"), ("discarded", ""), ("retried", "as action 8")),
+            "it was retried as action 8.",
+        ),
         (told(Status.DEAD, channel="PJSIP/1-2"), "its call hung up"),
         (told(Status.DEAD), "nothing more is known of it"),
     ],
@@ -101,3 +114,23 @@ def test_every_outcome_has_a_sentence_in_every_status_that_can_have_one(outcome:
         sentence = why(told(status, outcome), SENDS)
         assert sentence.endswith(".")
         assert "None" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("hours", "live", "sender"), [(-1, True, "host:1"), (1, True, "host:1"), (1, False, ""), (-1, False, "")]
+)
+def test_who_sends_is_told_by_the_clock_of_the_database_however_wrong_that_of_this_machine_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int, live: bool, sender: str
+) -> None:
+    runs_out = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
+    leases = [
+        LeaseView(SERVER_IP, "listener", "host:2", 1, runs_out, "", live=True),
+        LeaseView(SERVER_IP, "sender", "host:1", 1, runs_out, "", live),
+    ]
+    monkeypatch.setattr(Leases, "view", lambda self, server_ip=None: leases)
+    backend = Backend("sqlite", f"sqlite:///{tmp_path / 'queue.sqlite3'}")
+    schema.init(backend.db)
+    store = backend.store()
+    (row,) = store.by_ids([store.insert(NewAction("Ping", "", ()))])
+    assert around(store, row).sender == sender
+    backend.close()
