@@ -37,6 +37,24 @@ class Sample:
         return cls(actions, resident * _PAGE / 1e6, len(targets), sockets)
 
 
+@dataclasses.dataclass(slots=True)
+class Watched:
+    """What an engine held, whichever of its lives it was in."""
+
+    samples: list[Sample] = dataclasses.field(default_factory=list)
+    before: Sample | None = None
+    """Before the first action."""
+    after: Sample | None = None
+    """When all was over and every session had had its time to leave."""
+
+    @property
+    def more_sockets(self) -> int | None:
+        """How many it holds in the end that it did not hold in the beginning; None where that is not known."""
+        if self.before is None or self.after is None:
+            return None
+        return self.after.sockets - self.before.sockets
+
+
 def growth(samples: Sequence[Sample], *, warm: int = 0, per: int = 10_000) -> float | None:
     """MB by which memory grows with so many actions, by least squares over the second half, or what is left of it after
     the first `warm` actions. None when that is too little to tell a slope."""

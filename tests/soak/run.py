@@ -22,7 +22,7 @@ from tests.faults.load import Tap
 from tests.faults.proxy import Proxy
 from tests.integration.headless import write_settings
 from tests.lab.database import DatabaseServer
-from tests.soak.measure import Sample, growth
+from tests.soak.measure import Sample, Watched, growth
 from tests.soak.parts import SECRET, Kept, Simulated
 from tests.soak.troubles import Troubles
 
@@ -69,23 +69,25 @@ class Report:
     inserted: int = 0
     held_back: int = 0
     """Actions that a producer did not insert because too many waited."""
+    held: Counter[str] = dataclasses.field(default_factory=Counter)
+    """Handfuls for which each lane's producer held back; there is one EVERY."""
+    put_off: int = 0
+    """Actions that were inserted later because the database was away."""
     outcomes: Counter[str] = dataclasses.field(default_factory=Counter)
     unknown: int = 0
     wrong: list[str] = dataclasses.field(default_factory=list)
     """Every promise that did not hold."""
     drained: float = 0.0
-    samples: list[Sample] = dataclasses.field(default_factory=list)
-    """Of the steady engine."""
-    idle: tuple[Sample, Sample] | None = None
-    """The steady engine before the first action and after the last."""
+    engines: dict[str, Watched] = dataclasses.field(default_factory=lambda: {lane.name: Watched() for lane in LANES})
+    """What each held."""
     open_after: int = 0
     """Connections to Asterisk when all was over."""
     lives: dict[str, int] = dataclasses.field(default_factory=dict)
 
-    @property
-    def growth(self) -> float | None:
-        """MB with 10,000 actions, once as many calls have ended as a listener remembers."""
-        return growth(self.samples, warm=REMEMBERED)
+    def growth(self, name: str) -> float | None:
+        """MB of an engine with 10,000 actions, once as many calls have ended as a listener remembers. Of one that is
+        killed there is none to tell: each of its lives begins anew."""
+        return None if name == "killed" else growth(self.engines[name].samples, warm=REMEMBERED)
 
 
 async def soak(
@@ -108,12 +110,12 @@ async def soak(
         report = Report(seconds, rate, troubles.made)
         try:
             await asyncio.gather(*(engine.start() for engine in engines.values()))
-            await _load(report, engines["steady"], stores, troubles, seconds, rate, logins)
+            await _load(report, engines, stores, troubles, seconds, rate, logins)
             began = time.monotonic()
             await _drained(stores, report)
             report.drained = time.monotonic() - began
             await _reckon(stores, tap, report)
-            await _look_at_the_end(report, engines["steady"], proxy)
+            await _look_at_the_end(report, engines, proxy)
             for name, engine in engines.items():
                 report.lives[name] = len(engine.lives)
                 if (code := await engine.terminate()) != 0:
@@ -139,7 +141,7 @@ def _settings(directory: Path, lane: Lane, url: str, port: int) -> Path:
 
 async def _load(
     report: Report,
-    steady: Kept,
+    engines: dict[str, Kept],
     stores: dict[str, Store],
     troubles: Troubles,
     seconds: float,
@@ -147,15 +149,15 @@ async def _load(
     logins: bool,
 ) -> None:
     """Producers at their rates, and troubles, for so long."""
-    before = Sample.of(steady.pid, 0)
-    report.idle = before, before
+    for name, engine in engines.items():
+        report.engines[name].before = Sample.of(engine.pid, 0)
     inserted = Counter[str]()
     over = asyncio.Event()
     producing = [
         asyncio.create_task(_produce(stores[lane.name], lane, rate * lane.share, inserted, report, over))
         for lane in LANES
     ]
-    sampling = asyncio.create_task(_sample(steady, inserted, report, over))
+    sampling = asyncio.create_task(_sample(engines, inserted, report, over))
     try:
         if logins:
             await troubles.run(seconds / 4)
@@ -172,22 +174,30 @@ async def _load(
 async def _produce(
     store: Store, lane: Lane, rate: float, inserted: Counter[str], report: Report, over: asyncio.Event
 ) -> None:
-    """Insert at a steady rate; what could not be inserted in time is not made up for."""
-    owed, waiting, looked = 0.0, 0, 0.0
-    while not over.is_set():
-        owed += rate * EVERY
+    """Insert at a steady rate. What could not be inserted while the database was away is inserted when it is back, what
+    was held back is not made up for."""
+    owed, waiting, looked, begun = 0.0, 0, 0.0, time.monotonic()
+    last = False
+    while not last:
+        last = over.is_set()
+        now = time.monotonic()
+        owed, begun = owed + rate * (now - begun), now
         handful = [_numbered(inserted[lane.name] + number) for number in range(int(owed))]
-        owed -= len(handful)
-        with contextlib.suppress(QueueUnavailable):  # the dialer's INSERT fails; what it did is found in the table
-            if time.monotonic() - looked > 2.0:
-                waiting, looked = (await asyncio.to_thread(store.counts, MOST_WAITING))[Status.NEW], time.monotonic()
+        try:
+            if now - looked > 2.0:
+                waiting, looked = (await asyncio.to_thread(store.counts, MOST_WAITING))[Status.NEW], now
             if waiting >= MOST_WAITING:
                 report.held_back += len(handful)
+                report.held[lane.name] += 1
             elif handful:
                 await asyncio.to_thread(store.insert_many, handful)
                 inserted[lane.name] += len(handful)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), EVERY)
+            owed -= len(handful)
+        except QueueUnavailable:  # the dialer's INSERT fails; what it did is found in the table
+            report.put_off += len(handful)
+        if not last:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), EVERY)
 
 
 def _numbered(number: int) -> NewAction:
@@ -195,10 +205,11 @@ def _numbered(number: int) -> NewAction:
     return dataclasses.replace(CALL, callerid=f"SOAK{number % 7}") if number % 10 == 0 else CALL
 
 
-async def _sample(steady: Kept, inserted: Counter[str], report: Report, over: asyncio.Event) -> None:
+async def _sample(engines: dict[str, Kept], inserted: Counter[str], report: Report, over: asyncio.Event) -> None:
     while not over.is_set():
-        with contextlib.suppress(OSError):
-            report.samples.append(Sample.of(steady.pid, inserted["steady"]))
+        for name, engine in engines.items():
+            with contextlib.suppress(OSError):  # it was killed and is not started again yet
+                report.engines[name].samples.append(Sample.of(engine.pid, inserted[name]))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), EVERY)
 
@@ -261,10 +272,10 @@ def _all_rows(store: Store) -> list[list[Row]]:
     return pages
 
 
-async def _look_at_the_end(report: Report, steady: Kept, proxy: Proxy) -> None:
+async def _look_at_the_end(report: Report, engines: dict[str, Kept], proxy: Proxy) -> None:
     """What is still held when every session has had its time to leave."""
-    assert report.idle is not None
     await asyncio.sleep(2.0)
-    with contextlib.suppress(OSError):
-        report.idle = report.idle[0], Sample.of(steady.pid, 0)
+    for name, engine in engines.items():
+        with contextlib.suppress(OSError):
+            report.engines[name].after = Sample.of(engine.pid, 0)
     report.open_after = proxy.open
