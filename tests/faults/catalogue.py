@@ -106,7 +106,9 @@ def _databases() -> list[Fault]:
             Fault(group, name, DRAINED, inject=functools.partial(databases.on_the_wire, trouble))
             for name, trouble in troubles.items()
         ),
-    ]
+        Fault(group, "replies lost in mid-commit, of rows whose server_ip is blank", DRAINED,
+              inject=functools.partial(databases.on_the_wire, databases.torn_commit, blank=True)),
+    ]  # fmt: skip
 
 
 def _asterisks() -> list[Fault]:

@@ -125,9 +125,11 @@ async def slow(proxy: Proxy, chance: random.Random) -> None:
     proxy.mend()
 
 
-async def on_the_wire(trouble: Trouble, ground: Ground, kind: Kind, chance: random.Random) -> Injection:
-    """One engine under load whose way to the database is in trouble."""
-    async with ground.place(kind) as place, Proxy(ground.server.port) as proxy:
+async def on_the_wire(
+    trouble: Trouble, ground: Ground, kind: Kind, chance: random.Random, *, blank: bool = False
+) -> Injection:
+    """One engine under load whose way to the database is in trouble; with rows that name no server_ip, when `blank`."""
+    async with ground.place(kind, blank=blank) as place, Proxy(ground.server.port) as proxy:
         engine = await place.start(database_port=proxy.port)
         await engine.said("ready", PATIENCE)
         async with Load(place, RATE) as load:

@@ -96,11 +96,13 @@ class Ground:
         return name
 
     @contextlib.asynccontextmanager
-    async def place(self, kind: Kind, *, alone: bool = False) -> AsyncIterator[Place]:
-        """A server_ip that nobody had; `alone` also in a database of its own. Every engine there ends with it."""
+    async def place(self, kind: Kind, *, alone: bool = False, blank: bool = False) -> AsyncIterator[Place]:
+        """A server_ip that nobody had; `alone` also in a database of its own, `blank` there with rows that name no
+        server_ip. Every engine there ends with it."""
         number = next(self._numbers)
-        database = await asyncio.to_thread(self.make_database, kind) if alone else self._databases[kind]
-        place = Place(self, database, f"10.{number // 62_500}.{number // 250 % 250}.{number % 250}")
+        apart = alone or blank
+        database = await asyncio.to_thread(self.make_database, kind) if apart else self._databases[kind]
+        place = Place(self, database, f"10.{number // 62_500}.{number // 250 % 250}.{number % 250}", blank=blank)
         try:
             yield place
         finally:
@@ -110,9 +112,9 @@ class Ground:
 class Place(Stand):
     """One server_ip, and the engines that were started for it."""
 
-    def __init__(self, ground: Ground, database: str, server_ip: str) -> None:
+    def __init__(self, ground: Ground, database: str, server_ip: str, *, blank: bool = False) -> None:
         super().__init__(ground.server, database, ground.asterisk, server_ip=server_ip)
-        self.ground = ground
+        self.ground, self._blank = ground, blank
         self._directory = Path(tempfile.mkdtemp(prefix="p", dir=ground.directory))
         self._begun: list[Headless] = []
 
@@ -133,7 +135,7 @@ class Place(Stand):
         self, *command: str, stop: Stop | None = None, database_port: int | None = None, **sections: Any
     ) -> Headless:
         """Start `acqs-core` with this command, to end at `stop`; `sections` as in acqs.toml."""
-        tree = self.flags(serve_blank=False, control={"folder": str(self._directory)}, **sections)
+        tree = self.flags(serve_blank=self._blank, control={"folder": str(self._directory)}, **sections)
         if database_port is not None:
             tree["queue"] = {"url": self.url.replace(f":{self.server.port}/", f":{database_port}/")}
         path = self._directory / f"{len(self._begun)}.toml"
@@ -145,7 +147,7 @@ class Place(Stand):
 
     async def insert(self, news: Sequence[NewAction]) -> list[int]:
         """Insert rows as a dialer does; their man_ids."""
-        return await asyncio.to_thread(burst, self, list(news))
+        return await asyncio.to_thread(burst, self, list(news), server_ip="" if self._blank else None)
 
     async def close(self) -> None:
         """Kill what still runs."""

@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Collection, Sequence
 
-from acqs_core.action import NewAction, call
+from acqs_core.action import NewAction, Status, call
 from tests.faults.account import GRACE, Account, account, until_ended
 from tests.faults.ground import RESPONSE_TIMEOUT, SESSIONS, Ground, Kind, Place
 from tests.faults.load import TELLS
@@ -45,7 +45,7 @@ SOON = 0.1
 """Seconds within which the database replies to a marking."""
 
 PASSAGES: dict[str, tuple[int, int]] = {
-    "claim": (1, 3), "mark sent": (1, 8), "answer": (1, 2), "transitions": (1, 3),
+    "claim": (1, 3), "claim of blank rows": (1, 3), "mark sent": (1, 8), "answer": (1, 2), "transitions": (1, 3),
     "outcomes": (1, 3), "journal": (1, 3),
     "lease taken": (1, 2), "lease renewed": (3, 6), "lease given up": (1, 2),
     "login": (2, 8), "action": (1, 8), "logoff": (2, 4),
@@ -82,7 +82,7 @@ async def killed_at(
         # There is something to requeue when the one before was killed just after a claim.
         stops = [one for stop in stops for one in (Stop("claim", "after"), stop)]
     async with contextlib.AsyncExitStack() as stack:
-        place = await stack.enter_async_context(ground.place(kind))
+        place = await stack.enter_async_context(ground.place(kind, blank=step == "claim of blank rows"))
         succession = _Succession(place, stack)
         for stop in stops:
             await succession.add(stop)
@@ -138,9 +138,11 @@ class _Succession:
         died = moment(await victim.said("stopped at", PATIENCE))
         assert await victim.ended(PATIENCE) == -9
         if stop is None:
-            fresh = await self._place.insert([TELLS])  # whatever the victim had sent: one that only the heir can send
-            self.man_ids += fresh
-            self.took = await takes_over(self._place, heir, died, fresh)
+            unsent = await self._place.insert([TELLS])  # there is one to be sent, whatever the victim had sent
+            self.man_ids += unsent
+            rows = await asyncio.to_thread(self._place.store.by_ids, self.man_ids)
+            unsent += [row.man_id for row in rows if row.status in (Status.NEW, Status.QUEUE)]
+            self.took = await takes_over(self._place, heir, died, unsent)
 
     async def _start(self, stop: Stop | None) -> Headless:
         if stop is None or stop.step != "unsend":
@@ -162,10 +164,10 @@ class _Succession:
         self.never |= {man_id for man_id, new in zip(man_ids, lot, strict=True) if not new.action}
 
 
-async def takes_over(place: Place, heir: Headless, lost: float, fresh: Collection[int]) -> float:
-    """Seconds from the loss of a holder until its heir has sent one of these rows, which were inserted after it, as
+async def takes_over(place: Place, heir: Headless, lost: float, unsent: Collection[int]) -> float:
+    """Seconds from the loss of a holder until its heir has sent one of these rows, which the holder had not sent, as
     Asterisk sees it, and listens."""
-    acted = await asyncio.to_thread(place.ground.witness.first, fresh, PATIENCE)
+    acted = await asyncio.to_thread(place.ground.witness.first, unsent, PATIENCE)
     listens = moment(await heir.said("listener: connected to", PATIENCE))
     return max(acted, listens) - lost
 

@@ -21,7 +21,7 @@ PROMISED = (
     "nothing came between a write and its answer. What the listener hears later, or finds alive, settles them; nothing "
     "sends them again by itself.",
     "Another engine that stands by listens and sends within 5 s of its holder's kill, stop or cut: by then Asterisk "
-    "has carried out an action that was inserted after it.",
+    "has carried out an action that its holder had not sent.",
     "The rows of Asterisk's calls are settled within 10 s of its return.",
 )
 

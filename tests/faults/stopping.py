@@ -29,6 +29,7 @@ _ROW = r"UPDATE vicidial_manager\b[^=]*? SET "
 
 STATEMENTS = {
     "claim": _ROW + r"status = 'QUEUE'",
+    "claim of blank rows": _ROW + r"status = 'QUEUE', server_ip",
     "mark sent": _ROW + r"status = 'SENT'",
     "requeue": _ROW + r"status = 'NEW' WHERE man_id IN",
     "unsend": _ROW + r"status = 'NEW' WHERE man_id =",

@@ -179,14 +179,16 @@ def write_settings(path: Path, tree: dict[str, Any]) -> None:
     path.write_text("\n".join(plain) + "\n")
 
 
-def burst(stand: Stand, news: list[NewAction]) -> list[int]:
-    """Insert many actions by one positional INSERT, as a dialer's batch; their man_ids."""
+def burst(stand: Stand, news: list[NewAction], *, server_ip: str | None = None) -> list[int]:
+    """Insert many actions by one positional INSERT, as a dialer's batch; their man_ids. For the stand's server_ip
+    unless another is given, which may be blank."""
+    where = stand.server_ip if server_ip is None else server_ip
     tuples = []
     for new in news:
         lines = [*new.lines, *[""] * (len(LINE_COLUMNS) - len(new.lines))]
         quoted = ",".join("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
                           for text in (new.action, new.callerid, *lines))  # fmt: skip
-        tuples.append(f"('','',NOW(),'NEW','N','{stand.server_ip}','',{quoted})")
+        tuples.append(f"('','',NOW(),'NEW','N','{where}','',{quoted})")
     answer = stand.server.client(
         f"INSERT INTO vicidial_manager VALUES {','.join(tuples)}; SELECT LAST_INSERT_ID();", database=stand.database
     )
