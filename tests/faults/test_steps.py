@@ -21,8 +21,8 @@ from tests.faults.stopping import Moment
 TRIES = 3
 """How often a take-over may be tried: a machine that others use too can delay one and cannot make one faster."""
 
-FEW = 4
-"""How many of them are tried again side by side."""
+MANY, FEW = 10, 3
+"""How many are injected side by side, as they mostly wait for a lease to expire; and how many of those tried again."""
 
 
 def moments(step: str) -> list[Moment]:
@@ -46,22 +46,23 @@ FAULTS: dict[str, Inject] = {
 async def test_lost_at_any_step_an_engine_loses_no_row_sends_none_twice_and_is_followed_within_5_s(
     ground: Ground,
 ) -> None:
-    """All of them side by side, since most of their time they wait for a lease to expire; those that were followed too
-    late again, with little beside them."""
-    late = await _late(ground, list(FAULTS))
+    """Many side by side; those that were followed too late again, with little beside them."""
+    late = await _late(ground, list(FAULTS), MANY)
     for _ in range(TRIES - 1):
-        few = [list(late)[begin : begin + FEW] for begin in range(0, len(late), FEW)]
-        late = {name: seconds for names in few for name, seconds in (await _late(ground, names)).items()}
+        late = await _late(ground, list(late), FEW)
     assert not late, f"followed after more than {TAKE_OVER:g} s, {TRIES} times: {late}"
 
 
-async def _late(ground: Ground, names: Sequence[str]) -> dict[str, float]:
+async def _late(ground: Ground, names: Sequence[str], at_once: int) -> dict[str, float]:
     """Inject these once, each judged as by `make faults`; gives after how many seconds those were followed that were
     followed too late."""
-    injections = [
-        FAULTS[name](ground, KINDS[number % len(KINDS)], random.Random(name)) for number, name in enumerate(names)
-    ]
-    found = await asyncio.gather(*injections, return_exceptions=True)
+    places = asyncio.Semaphore(at_once)
+
+    async def one(number: int, name: str) -> Injection:
+        async with places:
+            return await FAULTS[name](ground, KINDS[number % len(KINDS)], random.Random(name))
+
+    found = await asyncio.gather(*(one(*numbered) for numbered in enumerate(names)), return_exceptions=True)
     outcomes = {name: _outcome(name, one) for name, one in zip(names, found, strict=True)}
     wrong = [f"{name}: {text}" for name, one in outcomes.items() for text in one.wrong]
     assert not wrong, "\n".join(wrong)
