@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LEASE_TTL = 4.0
-"""Seconds after which a lease that is not renewed may be taken over."""
+LEASE_TTL = 3.0
+"""Seconds after which a lease that is not renewed may be taken over: two renewals may fail, and whoever stands by has
+sent its first action within 5 s of the holder's death."""
 
 LEASE_EVERY = 1.0
 """Seconds between renewals, and between looks at the pause."""

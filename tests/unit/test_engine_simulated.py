@@ -136,9 +136,10 @@ async def test_an_engine_whose_statements_all_wait_keeps_its_leases(engine: Engi
     database = Database.of(engine.settings.queue, pool_size=1)
     try:
         seen = {role: list[dt.datetime | None]() for role in ("sender", "listener")}
-        async with asyncio.timeout(LEASE_TTL):
-            while min(len(set(times)) for times in seen.values()) < 3:
+        async with asyncio.timeout(3 * LEASE_TTL):
+            while min(len(set(times)) for times in seen.values()) < 4:
                 for lease in await asyncio.to_thread(Leases(database).view):
+                    assert lease.token == 1, "it was never lost and taken again"
                     seen[lease.role].append(lease.expires_at)
                 await asyncio.sleep(0.1)
     finally:
