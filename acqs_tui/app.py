@@ -92,6 +92,7 @@ class Console(App[int]):
     def on_mount(self) -> None:
         """Draw at once; the engine is looked for meanwhile."""
         heed_signals(self)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))  # after fg the terminal is empty
         memory.look_seldom()
         self.set_keymap(self.settings.console.keymap)
         self.feed.stale = self.queue_pane.to_freshen

@@ -76,7 +76,8 @@ async def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(terminal: Te
     terminal.begin()
     os.kill(terminal.process.pid, signal.SIGCONT)
     await terminal.until(lambda: terminal.is_on(ALTERNATE))
-    await terminal.shows(CALLERID[:12])
+    for text in (CALLERID[:12], "RUNNING", "Quit"):
+        await terminal.shows(text)
     terminal.press(b"q")
     assert await terminal.ended() == 0
     assert terminal.is_as_before()
