@@ -54,8 +54,10 @@ def is_doubtful(deed: str, row: RowRecord) -> bool:
     return (row.status is Status.SENT and not answered) or row.outcome == "unknown"
 
 
-class Tick(Checkbox):
-    """A tick that is told by a mark, not by its colour."""
+class Tick(Checkbox, inherit_bindings=False):
+    """A tick that is told by a mark, not by its colour. Enter is the dialog's, not its own."""
+
+    BUTTON_INNER = " "
 
     def watch_value(self) -> None:
         """Draw the mark or none."""
@@ -75,7 +77,10 @@ class ConfirmScreen(Dialog[Bulk]):
     ConfirmScreen #typing { margin: 1 0 0 0; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "go", "Do it", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go", "Do it", show=False),
+        Binding("space", "tick", "Tick", show=False, priority=True),
+    ]
 
     def __init__(self, deed: str, rows: Sequence[RowRecord]) -> None:
         super().__init__()
@@ -96,7 +101,8 @@ class ConfirmScreen(Dialog[Bulk]):
                 yield Label(id="asks")
                 yield Input(id="count", restrict=r"[0-9]*")
             yield Static(id="error", classes="error")
-            yield Keys(("Enter", self._deed), ("Esc", "change nothing"))
+            ticks = [("Space", "tick")] if self._deed == "retry" else []
+            yield Keys(*ticks, ("Enter", self._deed), ("Esc", "change nothing"))
 
     def on_mount(self) -> None:
         """Focus what must be given."""
@@ -118,6 +124,11 @@ class ConfirmScreen(Dialog[Bulk]):
         """Do it."""
         event.stop()
         self.action_go()
+
+    def action_tick(self) -> None:
+        """Tick, or untick, wherever the focus is."""
+        for tick in self.query(Tick):
+            tick.toggle()
 
     def action_go(self) -> None:
         """Do it, if all that is asked for is given."""

@@ -40,10 +40,32 @@ class Choice(RadioButton):
         super().watch_value()
 
 
+class Formats(RadioSet, inherit_bindings=False):
+    """The formats: the one gone to is chosen, and Enter is the dialog's, not theirs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,right", "choose_next", "Next", show=False),
+        Binding("up,left", "choose_previous", "Previous", show=False),
+    ]
+
+    def action_choose_next(self) -> None:
+        """Choose the format after this one."""
+        self.action_next_button()
+        self.action_toggle_button()
+
+    def action_choose_previous(self) -> None:
+        """Choose the format before this one."""
+        self.action_previous_button()
+        self.action_toggle_button()
+
+
 class ExportScreen(Dialog[str]):
     """Writes what a pane shows, gives what was done in words."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "go", "Write", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "go", "Write", show=False),
+        Binding("ctrl+s", "go", "Write", show=False, priority=True),
+    ]
 
     def __init__(self, kind: str, records: export.Records, now: Callable[[], dt.datetime], *, has_ami: bool) -> None:
         super().__init__()
@@ -62,7 +84,7 @@ class ExportScreen(Dialog[str]):
                 f"{len(self._records):,} {self._kind}, as the pane shows them: its filter, its tab, its order."
             )
             yield Static(shown, classes="says")
-            with RadioSet(id="format", compact=True):
+            with Formats(id="format", compact=True):
                 for form in self._formats:
                     yield Choice(NAMES[form], form == self._form, name=form, compact=True)
             yield Static(id="does", classes="says")
@@ -70,7 +92,7 @@ class ExportScreen(Dialog[str]):
                 yield Label("File")
                 yield Input(self._path(), id="path")
             yield Static(id="error", classes="error")
-            yield Keys(("Enter", "write"), ("Tab", "format"), ("Esc", "leave"))
+            yield Keys(("Enter", "write"), ("Tab ↑↓", "format"), ("Esc", "leave"))
 
     def on_mount(self) -> None:
         """The path is ready to be taken as it is."""

@@ -14,7 +14,7 @@ from acqs_core.action import NewAction
 from acqs_core.errors import AcqsError, ActionInvalid
 from acqs_tui.events import printable
 from acqs_tui.forms import BY_ID, FORMS, Field, Form, written
-from acqs_tui.screens.dialog import Dialog, Keys
+from acqs_tui.screens.dialog import Dialog, Keys, keys
 from acqs_tui.themes import MUTED
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class InjectScreen(Dialog[int]):
                 with VerticalScroll(id="preview", can_focus=False):
                     yield Static(id="message")
             yield Static(id="error", classes="error")
-            yield Keys(("Enter", "inject"), ("ctrl+t", "next form"), ("Esc", "leave"))
+            yield Keys(id="hints")
 
     def _asked(self, form: Form) -> ComposeResult:
         for field in form.fields:
@@ -126,6 +126,9 @@ class InjectScreen(Dialog[int]):
     def _enter(self) -> None:
         first = self._form.fields[0]
         self.query_one(f"#{self._form.id}-{first.name}").focus()
+        takes_enter = any(field.lines > 1 for field in self._form.fields)
+        inject = "ctrl+s" if takes_enter else "Enter or ctrl+s"
+        self.query_one("#hints", Static).update(keys((inject, "inject"), ("ctrl+t", "next form"), ("Esc", "leave")))
         self._show()
 
     def _show(self) -> NewAction | None:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Checkbox, Input, Static
+from textual.widgets import Input, Static
 
 from acqs_core.action import Row, Status, call, raw
 from acqs_core.control.wire import RowView
@@ -15,12 +15,14 @@ from acqs_core.engine import Engine
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
 from acqs_tui.rows import RowRecord
-from acqs_tui.screens.confirm import ConfirmScreen, ReportScreen, is_doubtful
+from acqs_tui.screens.confirm import ConfirmScreen, ReportScreen, Tick, is_doubtful
 from acqs_tui.screens.inject import InjectScreen
 from acqs_tui.screens.leaving import QuitScreen
 from acqs_tui.screens.pausing import PauseScreen, ResumeScreen
 from tests.hosted import running
 from tests.tui.driving import console_of, press, until
+from tests.tui.pictures import showing
+from tests.tui.ways import UNKNOWN, row
 
 
 def text_of(pilot: Pilot[int], selector: str) -> str:
@@ -98,6 +100,22 @@ async def test_the_next_form_is_a_key_away(engine: Engine, pilot: Pilot[int]) ->
     await until(pilot, lambda: isinstance(pilot.app.focused, Input))
     await press(pilot, "ctrl+t")
     await until(pilot, lambda: "give the channel to move" in text_of(pilot, "#error"))
+
+
+async def test_lines_of_a_raw_action_are_typed_with_enter_and_injected_with_ctrl_s(
+    engine: Engine, pilot: Pilot[int]
+) -> None:
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    assert "Enter" in text_of(pilot, "#hints")
+    await press(pilot, "ctrl+t", "ctrl+t", "ctrl+t", "ctrl+t")
+    await until(pilot, lambda: "Enter" not in text_of(pilot, "#hints"))
+    await press(pilot, "tab", "tab", "X", ":", "1", "enter", "Y", ":", "2")
+    await until(pilot, lambda: "Y:2" in text_of(pilot, "#message").replace(" ", ""))
+    await press(pilot, "ctrl+s")
+    await until(pilot, lambda: "answered by Asterisk" in strip_of(pilot))
+    (injected,) = engine.store.page(limit=2).rows
+    assert [line for line in injected.lines if line] == ["X:1", "Y:2"]
 
 
 async def test_the_queue_is_stopped_with_a_reason_and_the_panes_live_on(engine: Engine, pilot: Pilot[int]) -> None:
@@ -208,12 +226,29 @@ async def test_what_may_call_twice_needs_a_tick(engine: Engine, pilot: Pilot[int
     records = console_of(pilot).queue_pane.lines.window.records
     await until(pilot, lambda: man_id in records and records[man_id].status is Status.DEAD)
     await console_of(pilot).feed.ask("retry", man_id=man_id)
-    for ticked, answer in ((False, "was retried before"), (True, "its copy is row")):
+    for keys, answer in ((("enter",), "was retried before"), (("space", "enter"), "its copy is row")):
         await press(pilot, "home", "t")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen) and pilot.app.focused is not None)
-        pilot.app.screen.query_one("#twice", Checkbox).value = ticked
-        await press(pilot, "enter")
+        await press(pilot, *keys)
         await until(pilot, lambda: answer in said(pilot))  # noqa: B023
+
+
+async def test_space_ticks_an_unknown_outcome_and_enter_retries_it() -> None:
+    async with showing((80, 24)) as pilot:
+        await row(UNKNOWN, "t")(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, ConfirmScreen)
+        tick = screen.query_one(Tick)
+        assert pilot.app.focused is tick
+        assert tick.BUTTON_INNER == " "
+        await press(pilot, "enter")
+        await until(pilot, lambda: "tick that it may call twice" in text_of(pilot, "#error"))
+        assert not tick.value, "Enter is no tick"
+        await press(pilot, "space")
+        await until(pilot, lambda: tick.BUTTON_INNER == "✓" and "may call twice" in text_of(pilot, "#rows"))
+        assert "Space" in text_of(pilot, ".keys")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "not retried: a script cannot retry" in said(pilot))
 
 
 def test_an_unknown_outcome_is_left_alone_unless_it_is_ticked() -> None:

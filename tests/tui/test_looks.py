@@ -139,11 +139,22 @@ async def test_another_format_is_chosen_by_keys_and_told_by_its_glyph(pilot: Pil
     await until(pilot, lambda: isinstance(pilot.app.screen, ExportScreen))
     first, second, _ = pilot.app.screen.query(Choice)
     assert (first.BUTTON_INNER, second.BUTTON_INNER) == ("●", " ")
-    second.toggle()
+    await press(pilot, "shift+tab", "down")
     box = pilot.app.screen.query_one("#path", Input)
     await until(pilot, lambda: box.value.endswith(".json"))
-    assert (first.BUTTON_INNER, second.BUTTON_INNER) == (" ", "●")
+    await until(pilot, lambda: (first.BUTTON_INNER, second.BUTTON_INNER) == (" ", "●"))
     assert "exactly as it is" in shown(pilot, "#does")
+
+
+async def test_enter_writes_also_from_the_formats(
+    pilot: Pilot[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    await press(pilot, "e")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ExportScreen))
+    await press(pilot, "shift+tab", "down", "enter")
+    await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+    assert len(list(tmp_path.glob("acqs-rows-*.json"))) == 1  # noqa: ASYNC240
 
 
 # Pure.

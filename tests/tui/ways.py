@@ -10,6 +10,9 @@ from textual.widgets import Input
 from tests.tui import scene
 from tests.tui.driving import console_of, press, until
 
+UNKNOWN = 15
+"""The place of the row of which nobody knows what became."""
+
 Way = Callable[[Pilot[int]], Awaitable[None]]
 """How a screen is come to from the main one."""
 
@@ -63,11 +66,11 @@ SCREENS: dict[str, Way] = {
     "filter_wrong": filtered("age:x"),
     "marked": keys("home", "space", "space", "space"),
     "detail": row(19, "o"),
-    "detail_unknown": row(15, "o"),
+    "detail_unknown": row(UNKNOWN, "o"),
     "detail_raw": row(19, "o", "r"),
     "inject": keys("i"),
     "pause": keys("p"),
-    "retry_unknown": row(15, "t"),
+    "retry_unknown": row(UNKNOWN, "t"),
     "discard": row(33, "d"),
     "discard_many": keys("home", "space", "space", "space", "d"),
     "servers": keys("v"),
