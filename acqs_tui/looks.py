@@ -44,6 +44,11 @@ class Looks:
         """A row that was read just now."""
         return RowRecord(view, self._console.clock())
 
+    def entered(self, record: RowRecord) -> float | None:
+        """When a row was entered (time of day, seconds), by the age that the database told: its clock may differ."""
+        age = record.age(self._console.clock())
+        return None if age is None else self._console.wall() - age
+
     def see(self, rows: Iterable[RowRecord]) -> None:
         """Rows that came with this frame: a detail of one of them is drawn anew."""
         for screen in self._console.screen_stack:

@@ -16,6 +16,9 @@ BY_NAME = ("calleridnum", "calleridname", "callerid")
 
 NOBODY = frozenset({"", "<unknown>", "unknown"})
 
+SLACK = 1.0
+"""Seconds by which an event may seem to be earlier than its row: entry_date has whole seconds."""
+
 _OURS = re.compile(r"acqs-(\d+)(?:-[0-9a-f]{4})?\Z")
 
 
@@ -26,20 +29,33 @@ def ids_of(row: RowRecord, sent: str) -> frozenset[str]:
     return frozenset(ids | {row.view.row.uniqueid}) - NOBODY
 
 
-def belongs(event: EventRecord, ids: frozenset[str], callerid: str) -> bool:
-    """Whether an event tells of the row with these ids and this caller id."""
+def belongs(event: EventRecord, ids: frozenset[str], callerid: str, since: float | None = None) -> bool:
+    """Whether an event tells of the row with these ids and this caller id, entered at `since` (time of day, seconds).
+
+    A caller id may be dialled again and again: what came before the row, or carries the id of another row of ours, is
+    of another call.
+    """
+    if since is not None and event.at < since - SLACK:
+        return False
     raw = event.raw
     if any(one in raw for one in ids) and any(event.field(name) in ids for name in BY_ID):
         return True
+    if _own(event) is not None:
+        return False
     return callerid.lower() not in NOBODY and callerid in raw and any(event.field(n) == callerid for n in BY_NAME)
+
+
+def _own(event: EventRecord) -> int | None:
+    """The man_id in an id that the engine gave; None when the event has none."""
+    found = (_OURS.match(event.field(name)) for name in BY_ID)
+    return next((int(ours[1]) for ours in found if ours is not None), None)
 
 
 def man_id_of(event: EventRecord, rows: Iterable[RowRecord]) -> int | None:
     """The row that an event belongs to: told by an id that the engine gave, else found among `rows`, newest first."""
-    for name in BY_ID:
-        ours = _OURS.match(event.field(name))
-        if ours is not None:
-            return int(ours[1])
+    own = _own(event)
+    if own is not None:
+        return own
     ids = {event.field(name) for name in BY_ID} - NOBODY
     names = {event.field(name) for name in BY_NAME}
     by_name = None

@@ -134,7 +134,8 @@ class DetailScreen(Dialog[None]):
         fresh = self._looks.events_after(self._seen)
         self._seen = max((event.id for event in fresh), default=self._seen)
         callerid = record.view.row.callerid if record.view.row.matches_by_callerid else ""
-        found = [event for event in fresh if belongs(event, ids, callerid)]
+        since = self._looks.entered(record)
+        found = [event for event in fresh if belongs(event, ids, callerid, since)]
         self.events = (self.events + found)[-MOST_EVENTS:]
         return bool(found)
 

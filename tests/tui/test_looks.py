@@ -178,6 +178,10 @@ def event(name: str, *headers: str, at: float = 0.0) -> EventRecord:
         (("Uniqueid: acqs-00000000123",), False),
         (("CallerIDNum: SAME",), True),
         (("CallerIDName: SAMEY",), False),
+        (("CallerIDNum: SAME", "Uniqueid: acqs-0000000013"), False),
+        (("CallerIDNum: SAME", "Uniqueid: 1.5", "Linkedid: acqs-0000000013"), False),
+        (("CallerIDNum: SAME", "ActionID: acqs-13-0a1b"), False),
+        (("CallerIDNum: SAME", "Uniqueid: acqs-0000000012", "Linkedid: acqs-0000000013"), True),
     ],
 )
 def test_an_event_belongs_to_a_row_by_whole_ids_and_whole_caller_ids(
@@ -185,6 +189,29 @@ def test_an_event_belongs_to_a_row_by_whole_ids_and_whole_caller_ids(
 ) -> None:
     ids = ids_of(row(), "Action: Originate\nActionID: acqs-12-0a1b\nChannelId: acqs-0000000012")
     assert belongs(event("Newstate", *headers), ids, "SAME") is belongs_to_it
+
+
+def test_an_event_of_before_the_row_is_of_another_call_of_the_same_caller_id() -> None:
+    def of_it(at: float) -> bool:
+        return belongs(event("Newstate", "CallerIDNum: SAME", at=at), frozenset(), "SAME", since=100.0)
+
+    assert [of_it(at) for at in (98.9, 99.1, 100.0, 200.0)] == [False, True, True, True]
+
+
+async def test_a_detail_shows_no_event_of_an_earlier_call_of_the_same_caller_id(
+    engine: Engine, pilot: Pilot[int]
+) -> None:
+    first = await ended_call(pilot, engine, "AGAIN")
+    second = await ended_call(pilot, engine, "AGAIN")
+    for man_id, other in ((first, second), (second, first)):
+        console_of(pilot).queue_pane.lines.select(man_id)
+        await press(pilot, "enter")
+        screen = pilot.app.screen
+        assert isinstance(screen, DetailScreen)
+        await until(pilot, lambda: "Hangup" in shown(pilot, "#told"))
+        assert screen.events
+        assert not [one for one in screen.events if f"acqs-{other}-" in one.raw or f"acqs-{other:010}" in one.raw]
+        await press(pilot, "escape")
 
 
 def test_nobody_and_a_blank_uniqueid_match_nothing() -> None:
