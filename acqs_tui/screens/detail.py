@@ -15,6 +15,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from acqs_core.action import Outcome, Status
 from acqs_core.control.wire import RowView
 from acqs_core.errors import AcqsError
 from acqs_tui import ladder
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 AGAIN = 1.0
 """Seconds between looks at the row."""
+
+NOT_SENT = frozenset({Outcome.DEAD_CALL, Outcome.EXPIRED, Outcome.INVALID, Outcome.NOT_ALLOWED})
+"""Outcomes of rows that the sender ended instead of sending them."""
 
 MOST_EVENTS = 300
 """Events of one row that are shown at the most, the newest."""
@@ -177,7 +181,8 @@ def whole(told: dict[str, Any], record: RowRecord, events: list[EventRecord], wi
     if sent:
         parts += _section("Sent to Asterisk", sent)
     else:
-        parts += _section("The row's lines; not sent", "\n".join([f"Action: {row.action}", *filter(None, row.lines)]))
+        how = "not sent" if was_never_sent(told, record) else "the journal does not tell of their sending"
+        parts += _section(f"The row's lines; {how}", "\n".join([f"Action: {row.action}", *filter(None, row.lines)]))
     for entry in told["journal"]:
         if entry["event"] in ("answered", "refused", "not taken", "unanswered") and entry["detail"]:
             parts += _section(f"Asterisk: {entry['event']}", entry["detail"])
@@ -192,6 +197,13 @@ def raw(told: dict[str, Any], events: list[EventRecord]) -> list[Part]:
     for event in events:
         parts += _section(event.clock, event.raw.replace("\r\n", "\n"))
     return parts or [("nothing is journalled of it, and no event is known\n", "$text-muted")]
+
+
+def was_never_sent(told: dict[str, Any], record: RowRecord) -> bool:
+    """Whether it is known that it was not written. Of a row that was, the journal may have lost that in a crash."""
+    if record.status in (Status.NEW, Status.QUEUE) or record.outcome in NOT_SENT:
+        return True
+    return any(entry["detail"] in (f"was {Status.NEW}", f"was {Status.QUEUE}") for entry in told["journal"])
 
 
 def _sent(told: dict[str, Any]) -> str:

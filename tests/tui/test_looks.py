@@ -9,10 +9,11 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from acqs_core.action import NewAction, Row, Status, call
+from acqs_core.action import NewAction, Outcome, Row, Status, call
 from acqs_core.control.wire import RowView
 from acqs_core.engine import Engine
 from acqs_tui import export, ladder
@@ -20,7 +21,7 @@ from acqs_tui.events import EventRecord
 from acqs_tui.related import belongs, ids_of, man_id_of
 from acqs_tui.rows import RowRecord
 from acqs_tui.screens.confirm import ConfirmScreen
-from acqs_tui.screens.detail import DetailScreen, EventScreen
+from acqs_tui.screens.detail import DetailScreen, EventScreen, whole
 from acqs_tui.screens.export import Choice, ExportScreen
 from tests.tui.driving import console_of, press, until
 
@@ -227,6 +228,28 @@ def test_an_event_finds_its_row_by_our_id_else_by_uniqueid_else_by_caller_id() -
     assert man_id_of(event("Hangup", "Uniqueid: 1.4", "CallerIDNum: SAME"), rows) == 4
     assert man_id_of(event("Hangup", "Uniqueid: 9.9", "CallerIDNum: SAME"), rows) == 5
     assert man_id_of(event("Hangup", "Uniqueid: 9.9"), rows) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "journal", "is_known"),
+    [
+        (Status.NEW, None, (), True),
+        (Status.QUEUE, None, (), True),
+        (Status.SENT, None, (), False),
+        (Status.DEAD, Outcome.ANSWERED, (), False),
+        (Status.DEAD, Outcome.EXPIRED, (), True),
+        (Status.DEAD, Outcome.DISCARDED, ("was NEW",), True),
+        (Status.DEAD, Outcome.DISCARDED, ("was SENT",), False),
+    ],
+)
+def test_a_row_is_said_to_be_not_sent_only_where_that_is_known(
+    status: Status, outcome: Outcome | None, journal: tuple[str, ...], is_known: bool
+) -> None:
+    record = RowRecord(RowView(Row(12, "Ping", "", ("X: 1",), status), outcome), 0.0)
+    told = {"journal": [{"event": "discarded", "detail": detail, "actor": "", "at": None} for detail in journal]}
+    says = Content.assemble(*whole(told, record, [], 80)).plain
+    assert ("not sent" in says) is is_known
+    assert "Action: Ping\n  X: 1" in says
 
 
 def test_a_ladder_is_in_order_with_the_time_since_the_step_before() -> None:
