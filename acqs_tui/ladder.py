@@ -27,7 +27,7 @@ PRODUCER, QUEUE, CHILD, ASTERISK, CHANNEL = range(5)
 
 WAYS = {
     "inserted": (PRODUCER, QUEUE),
-    "sent": (CHILD, ASTERISK),
+    "sent": (QUEUE, CHILD, ASTERISK),
     "answered": (ASTERISK, CHILD),
     "refused": (ASTERISK, CHILD),
     "not taken": (ASTERISK, CHILD),
@@ -35,7 +35,7 @@ WAYS = {
     "updated": (CHANNEL, QUEUE),
     "dead": (CHANNEL, QUEUE),
 }
-"""From whom to whom a journal entry goes; all others are of the queue itself."""
+"""From whom to whom a journal entry goes, and through whom; all others are of the queue itself."""
 
 STYLES = {
     "inserted": "$accent", "sent": "$warning", "answered": "$success", "updated": "$success", "dead": "$text-muted",
@@ -49,16 +49,25 @@ class Step:
     """One step: when (seconds of the day's clock, None when nobody wrote it down), its way, its name, what it says."""
 
     at: float | None
-    way: tuple[int, int]
+    way: tuple[int, ...]
     name: str
     says: str = ""
+    is_rough: bool = False
+    """Its time is known to the second only."""
 
 
-def steps(told: dict[str, Any], events: Iterable[EventRecord]) -> list[Step]:
-    """All steps of a timeline as the engine tells it, and of the AMI events of its call, in order."""
+def steps(told: dict[str, Any], events: Iterable[EventRecord], entered: float | None = None) -> list[Step]:
+    """All steps of a timeline as the engine tells it, and of the AMI events of its call, in order.
+
+    Only what was inserted through ACQS is journalled as such; for a producer's own INSERT there is its entry_date,
+    `entered` (time of day, seconds).
+    """
     found = [_of_entry(entry) for entry in told["journal"]]
     found += [_of_event(event) for event in events]
-    return sorted(found, key=lambda step: step.at or 0.0)
+    found.sort(key=lambda step: step.at or 0.0)
+    if entered is not None and not any(step.name == "inserted" for step in found):
+        found.insert(0, Step(entered, WAYS["inserted"], "inserted", "by its producer", is_rough=True))
+    return found
 
 
 def _of_entry(entry: dict[str, Any]) -> Step:
@@ -84,10 +93,10 @@ def drawn(found: Sequence[Step], width: int) -> Content:
     """The ladder, a line each step, no wider than `width` cells."""
     is_wide = width >= WIDE
     parts: list[tuple[str, str]] = [(_head(is_wide) + "\n", "bold $text-muted")]
-    before: float | None = None
+    before: Step | None = None
     for step in found:
-        when = f"{_clock(step.at):<13}"
-        parts += [(when, "$text-muted"), (f"{_since(before, step.at):>8}  ", "$text-muted")]
+        when = f"{_clock(step):<13}"
+        parts += [(when, "$text-muted"), (f"{_since(before, step):>8}  ", "$text-muted")]
         style = STYLES.get(step.name, "$primary")
         if is_wide:
             parts += _rung(step.way, style)
@@ -96,7 +105,7 @@ def drawn(found: Sequence[Step], width: int) -> Content:
         room = width - sum(len(text) for text, _ in parts[_last_line(parts) :]) - len(step.name) - 2
         parts += [(printable(step.name), f"bold {style.removeprefix('bold ')}"), ("  " + _cut(step.says, room), "")]
         parts.append(("\n", ""))
-        before = step.at if step.at is not None else before
+        before = step if step.at is not None else before
     return Content.assemble(*parts).rstrip()
 
 
@@ -111,14 +120,15 @@ def _head(is_wide: bool) -> str:
     return head + "".join(f"{lane:<{LANE}}" for lane in LANES) + "what"
 
 
-def _rung(way: tuple[int, int], style: str) -> list[tuple[str, str]]:
+def _rung(way: tuple[int, ...], style: str) -> list[tuple[str, str]]:
     """A line of the ladder: the lanes, and an arrow from one to another."""
     first, last = min(way), max(way)
     parts: list[tuple[str, str]] = []
     for lane in range(len(LANES)):
         inside = first <= lane < last
         if lane in way:
-            mark = "●" if lane == way[0] else ("▶" if way[1] > way[0] else "◀")
+            arrow = "▶" if way[-1] > way[0] else "◀"
+            mark = "●" if lane == way[0] else arrow if lane == way[-1] else "○"
         else:
             mark = "─" if first < lane < last else "│"
         parts.append((mark, style if first <= lane <= last else "$panel-lighten-2"))
@@ -126,21 +136,26 @@ def _rung(way: tuple[int, int], style: str) -> list[tuple[str, str]]:
     return parts
 
 
-def _names(way: tuple[int, int]) -> str:
-    return LANES[way[0]] if way[0] == way[1] else f"{LANES[way[0]]} → {LANES[way[1]]}"
+def _names(way: tuple[int, ...]) -> str:
+    return LANES[way[0]] if way[0] == way[-1] else f"{LANES[way[0]]} → {LANES[way[-1]]}"
 
 
-def _clock(at: float | None) -> str:
-    return "" if at is None else f"{dt.datetime.fromtimestamp(at):%H:%M:%S}.{int(at % 1 * 1000):03d}"
-
-
-def _since(before: float | None, at: float | None) -> str:
-    if before is None or at is None:
+def _clock(step: Step) -> str:
+    if step.at is None:
         return ""
-    delta = at - before
-    if delta < 1:
-        return f"+{delta * 1000:.0f} ms"
-    return f"+{delta:.1f} s" if delta < 600 else f"+{delta / 60:.0f} min"
+    clock = f"{dt.datetime.fromtimestamp(step.at):%H:%M:%S}"
+    return clock if step.is_rough else f"{clock}.{int(step.at % 1 * 1000):03d}"
+
+
+def _since(before: Step | None, step: Step) -> str:
+    if before is None or before.at is None or step.at is None:
+        return ""
+    delta = max(0.0, step.at - before.at)
+    if delta >= 600:
+        return f"+{delta / 60:.0f} min"
+    if before.is_rough:
+        return f"~{delta:.0f} s"
+    return f"+{delta * 1000:.0f} ms" if delta < 1 else f"+{delta:.1f} s"
 
 
 def _cut(text: str, room: int) -> str:

@@ -20,6 +20,9 @@ from acqs_tui.screens.export import ExportScreen
 if TYPE_CHECKING:
     from acqs_tui.app import Console
 
+ZONES = 900.0
+"""Seconds by which time zones differ, or a multiple of them."""
+
 
 class Looks:
     """The closer looks of one console."""
@@ -45,9 +48,13 @@ class Looks:
         return RowRecord(view, self._console.clock())
 
     def entered(self, record: RowRecord) -> float | None:
-        """When a row was entered (time of day, seconds), by the age that the database told: its clock may differ."""
-        age = record.age(self._console.clock())
-        return None if age is None else self._console.wall() - age
+        """When a row was entered (time of day, seconds). Its entry_date is a time of the database's own zone: which one
+        that is, is told by its age."""
+        row, age = record.view.row, record.age(self._console.clock())
+        if row.entry_date is None or age is None:
+            return None
+        written = row.entry_date.replace(tzinfo=dt.UTC).timestamp()
+        return written + round((self._console.wall() - age - written) / ZONES) * ZONES
 
     def see(self, rows: Iterable[RowRecord]) -> None:
         """Rows that came with this frame: a detail of one of them is drawn anew."""

@@ -155,14 +155,16 @@ class DetailScreen(Dialog[None]):
     def _content(self, width: int) -> Content:
         assert self._told is not None
         assert self.record is not None
-        made = raw(self._told, self.events) if self.is_raw else whole(self._told, self.record, self.events, width)
-        return Content.assemble(*made)
+        if self.is_raw:
+            return Content.assemble(*raw(self._told, self.events))
+        steps = ladder.steps(self._told, self.events, self._looks.entered(self.record))
+        return Content.assemble(*whole(self._told, self.record, steps, width))
 
 
 Part = tuple[str, str] | Content
 
 
-def whole(told: dict[str, Any], record: RowRecord, events: list[EventRecord], width: int) -> list[Part]:
+def whole(told: dict[str, Any], record: RowRecord, steps: list[ladder.Step], width: int) -> list[Part]:
     """The row's ladder, what was sent, what was answered."""
     row = record.view.row
     facts = (
@@ -176,7 +178,7 @@ def whole(told: dict[str, Any], record: RowRecord, events: list[EventRecord], wi
         if value:
             parts += [(f"  {name} ", "$text-muted"), (printable(value), "")]
     entered = f"  entered {row.entry_date:%Y-%m-%d %H:%M:%S}" if row.entry_date else ""
-    parts += [(f"{entered}\n\n", "$text-muted"), ladder.drawn(ladder.steps(told, events), width), ("\n", "")]
+    parts += [(f"{entered}\n\n", "$text-muted"), ladder.drawn(steps, width), ("\n", "")]
     sent = _sent(told)
     if sent:
         parts += _section("Sent to Asterisk", sent)

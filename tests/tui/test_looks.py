@@ -16,7 +16,9 @@ from textual.widgets import Input, Static
 from acqs_core.action import NewAction, Outcome, Row, Status, call
 from acqs_core.control.wire import RowView
 from acqs_core.engine import Engine
+from acqs_core.settings import Settings
 from acqs_tui import export, ladder
+from acqs_tui.app import Console
 from acqs_tui.events import EventRecord
 from acqs_tui.related import belongs, ids_of, man_id_of
 from acqs_tui.rows import RowRecord
@@ -265,8 +267,31 @@ def test_a_ladder_is_in_order_with_the_time_since_the_step_before() -> None:
         assert all(len(line) <= width for line in text.splitlines())
         assert "+5 ms" in text
         assert "+2.0 s" in text
-    assert "child → Asterisk" in ladder.drawn(found, 70).plain
-    assert "●─────────▶" in ladder.drawn(found, 150).plain
+    assert "queue → Asterisk" in ladder.drawn(found, 70).plain
+    assert "●─────────○─────────▶" in ladder.drawn(found, 150).plain
+
+
+def test_a_producers_insert_is_the_first_step_and_the_wait_in_the_queue_the_second() -> None:
+    at = dt.datetime(2026, 1, 2, 3, 4, 17, 250_000, tzinfo=dt.UTC)
+    told = {"journal": [{"event": "sent", "detail": "Action: Originate", "actor": "", "at": at.isoformat()}]}
+    first, second = ladder.steps(told, [], at.timestamp() - 12.25)
+    assert (first.name, first.says, second.name) == ("inserted", "by its producer", "sent")
+    lines = ladder.drawn([first, second], 70).plain.splitlines()
+    assert "producer → queue" in lines[1]
+    assert "." not in lines[1][:13], "entry_date has whole seconds"
+    assert "~12 s" in lines[2]
+    told["journal"].insert(0, {"event": "inserted", "detail": "inject", "actor": "ann", "at": at.isoformat()})
+    assert [step.name for step in ladder.steps(told, [], at.timestamp() - 12.25)] == ["inserted", "sent"]
+
+
+@pytest.mark.parametrize("hours", [0.0, 2.0, -3.5])
+def test_a_row_was_entered_when_the_database_says_whatever_its_time_zone(hours: float) -> None:
+    now = dt.datetime(2026, 1, 2, 3, 4, 17, tzinfo=dt.UTC)
+    console = Console(Settings(), clock=lambda: 5.0, wall=now.timestamp)
+    entered = now.replace(tzinfo=None) - dt.timedelta(seconds=33) + dt.timedelta(hours=hours)
+    view = RowView(Row(12, "Ping", "", (), Status.NEW, entry_date=entered, age=30.0))
+    assert console.looks.entered(RowRecord(view, 3.0)) == now.timestamp() - 33
+    assert console.looks.entered(RowRecord(RowView(Row(12, "Ping", "", ())), 3.0)) is None
 
 
 def test_a_csv_field_is_no_formula_and_json_has_it_as_it_is(tmp_path: Path) -> None:
