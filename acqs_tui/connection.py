@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 LOOK_EVERY = 3.0
 """Seconds between looks for an engine."""
 
-OFFER = "what is shown is what was last known; looking for an engine, press a to start one"
+
+def missing(why: str, *, read_only: bool = False) -> str:
+    """That there is no engine: what can be done about it first, since a narrow terminal shows only so much of `why`."""
+    offer = "" if read_only else ", press a to start one"
+    return f"looking for an engine{offer}: {why}; what is shown is what was last known"
 
 
 class Connection:
@@ -44,7 +48,7 @@ class Connection:
                 lost = await feed.gone()
                 if self.leaving:
                     return
-            feed.problem = f"{lost}; {OFFER}"
+            feed.problem = missing(lost, read_only=self._console.read_only)
             self._wanted.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOK_EVERY)

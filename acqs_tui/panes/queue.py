@@ -96,7 +96,8 @@ class QueuePane(Vertical):
         """What is said where no rows are."""
         held = len(self.lines.window.records)
         if not held:
-            return "no rows yet: they come here as they are inserted, i injects a test action"
+            inject = ", i injects a test action" if self.app.check_action("do", ("inject",)) else ""
+            return f"no rows yet: they come here as they are inserted{inject}"
         return f"none of {held:,} rows {'passes the filter, Esc shows all' if self.filter else f'is {self._tab}'}"
 
     def put(self, rows: Iterable[RowRecord]) -> None:

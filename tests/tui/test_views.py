@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from textual.command import CommandPalette, DiscoveryHit
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import DataTable, OptionList
 
 from acqs_core.engine import Engine
@@ -17,6 +18,7 @@ from acqs_core.settings import ConsoleSettings, ControlSettings, Settings
 from acqs_tui import commands, themes
 from acqs_tui.app import Console
 from acqs_tui.commands import BY_ID, COMMANDS
+from acqs_tui.connection import Connection, missing
 from acqs_tui.palette import Palette
 from acqs_tui.screens.help import HelpScreen
 from acqs_tui.screens.servers import ServersScreen, cells
@@ -187,6 +189,28 @@ async def test_empty_panes_say_what_they_would_show(pilot: Pilot[int]) -> None:
     await until(pilot, lambda: says() == "none of 1 rows passes the filter, Esc shows all")
     await press(pilot, "escape", "left_square_bracket")
     await until(pilot, lambda: says() == "none of 1 rows is Unknown")
+
+
+async def test_without_an_engine_the_remedy_is_shown_however_narrow_and_no_key_is_offered_that_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nobody(connection: Connection) -> None:
+        why = "no engine can be reached, and this is why it is so: " + "because " * 50
+        connection._console.feed.problem = missing(why)
+
+    monkeypatch.setattr(Connection, "keep", nobody)
+    console = Console(Settings())
+    async with console.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: console.status_bar.region.height == 5)
+        assert "press a to start one" in painted(console.status_bar)
+        assert painted(console.queue_pane.lines).endswith("no rows yet: they come here as they are inserted")
+    assert "press a" not in missing("it is gone", read_only=True)
+
+
+def painted(widget: Widget) -> str:
+    """What of a widget is on the screen."""
+    lines = (widget.render_line(y).text.rstrip() for y in range(widget.size.height))
+    return "\n".join(lines).rstrip()
 
 
 async def test_pause_and_resume_take_each_others_place(engine: Engine, pilot: Pilot[int]) -> None:

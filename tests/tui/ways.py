@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from acqs_tui.connection import missing
 from tests.tui import scene
 from tests.tui.driving import console_of, press, until
 
@@ -56,7 +57,7 @@ async def told(pilot: Pilot[int]) -> None:
 async def lost(pilot: Pilot[int]) -> None:
     """The engine is gone."""
     console = console_of(pilot)
-    console.feed.problem = "the engine has ended; what is shown is what was last known"
+    console.feed.problem = missing("the engine has ended")
     console.frame()
 
 
