@@ -23,10 +23,15 @@ class State(enum.StrEnum):
 
     WAITING = "waiting"
     CONNECTING = "connecting"
+    LOGGING_IN = "logging in"
     MARKING = "marking sent"
     SENT = "sent"
     LINGERING = "lingering"
     LEAVING = "leaving"
+
+
+OPENING = (State.CONNECTING, State.LOGGING_IN)
+"""Its session is opened: it waits for its turn, then has it."""
 
 
 class ChildSession(Protocol):

@@ -22,7 +22,7 @@ from acqs_core.errors import AmiError, QueueError, ShuttingDown
 from acqs_core.queue.store import Store
 from acqs_core.queue.writer import Writer
 from acqs_core.sender import settle
-from acqs_core.sender.child import Child, ChildSession, State
+from acqs_core.sender.child import OPENING, Child, ChildSession, State
 from acqs_core.sender.clearance import Clearance
 from acqs_core.sender.denials import Denials
 from acqs_core.sender.gate import Gate, NotWanted
@@ -181,7 +181,7 @@ class Deliveries:
         """For a reason that nobody foresaw: what was certainly not written goes back, but not at once."""
         why = f"the delivery of row {child.row.man_id} failed: {type(error).__name__}; look at the log"
         self._failed(child, why)
-        if child.state in (State.WAITING, State.CONNECTING, State.MARKING):
+        if child.state in (State.WAITING, *OPENING, State.MARKING):
             self._keep_unwritten(child)
             self._gate.shut(AmiError(why))
         elif child.state is State.SENT:
@@ -235,6 +235,7 @@ class Deliveries:
             async with self._gate.logins.turn:
                 if self._clearance.stopped or self._gate.is_shut:
                     raise NotWanted
+                child.becomes(State.LOGGING_IN)
                 yield
 
         try:
@@ -335,7 +336,7 @@ class Deliveries:
 
     def _keep_unwritten(self, child: Child) -> None:
         self._turns.goes_back(child.row)
-        self._unwritten.keep(child.row.man_id, None if child.state is State.CONNECTING else child.token)
+        self._unwritten.keep(child.row.man_id, None if child.state in OPENING else child.token)
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)

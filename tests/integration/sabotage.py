@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from acqs_core.engine import Engine
 from acqs_core.sender.child import State
 
-MOMENTS = (State.CONNECTING, State.MARKING, State.SENT, State.LINGERING)
+MOMENTS = (State.LOGGING_IN, State.MARKING, State.SENT, State.LINGERING)
 """In the order in which a child comes to them."""
 
 FAULTS = (signal.SIGKILL, signal.SIGSTOP)

@@ -56,13 +56,13 @@ async def lose(engine: Engine, man_id: int, state: str, fault: signal.Signals) -
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_lost_while_it_connects_the_row_is_sent_by_another(
+async def test_lost_while_it_logs_in_the_row_is_sent_by_another(
     simulator: Simulator, chosen: Settings, fault: signal.Signals
 ) -> None:
     async with running(chosen, listen=False) as engine:
         simulator.mute = True
         man_id = await engine.insert(PING)
-        await lose(engine, man_id, "connecting", fault)
+        await lose(engine, man_id, "logging in", fault)
         simulator.mute = False
         await until(engine, man_id, lambda timeline: timeline.row.response == "Y")
     assert len([action for action in simulator.actions if action.name == "Ping"]) == 1
