@@ -62,7 +62,7 @@ class Console(App[int]):
         self.read_only, self.demo = read_only, demo
         self.feed = Feed(settings, read_only=read_only, demo=demo, clock=clock)
         self.queue_pane = QueuePane(settings.console.window, clock)
-        self.sessions_pane = SessionsPane()
+        self.sessions_pane = SessionsPane(wall)
         self.events_pane = EventsPane()
         self.status_bar, self.counters = StatusBar(wall, id="status"), Counters(clock, id="counters")
         self.strip = FollowStrip(id="strip")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from textual import events
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from acqs_tui.app import Console
 
@@ -66,3 +67,9 @@ def console_of(pilot: Pilot[int]) -> Console:
     console = pilot.app
     assert isinstance(console, Console)
     return console
+
+
+def painted(widget: Widget) -> str:
+    """What of a widget is on the screen."""
+    lines = (widget.render_line(y).text.rstrip() for y in range(widget.size.height))
+    return "\n".join(lines).rstrip()

@@ -155,9 +155,10 @@ def sessions() -> dict[str, list[dict[str, object]]]:
 
     living = [
         one(FIRST + 26, "leaving", 23.0), one(FIRST + 27, "lingering", 12.0), one(FIRST + 28, "lingering", 9.0),
-        one(FIRST + 29, "sent", 4.0), one(FIRST + 30, "sent", 3.0), one(FIRST + 31, "connecting", 1.0),
+        one(FIRST + 29, "sent", 4.0), one(FIRST + 30, "sent", 3.0), one(FIRST + 31, "logging in", 1.0),
     ]  # fmt: skip
-    failed = [one(FIRST + 15, "sent", 15.06, why="no answer within 15 s; it may have been carried out")]
+    why, at = "no answer within 15 s; it may have been carried out", BEGAN.timestamp() + NOW - KINDS[15][3] + 15.06
+    failed = [one(FIRST + 15, "sent", 15.06, why=why, at=at)]
     return {"living": living, "failed": failed}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from textual.command import CommandPalette, DiscoveryHit
 from textual.pilot import Pilot
-from textual.widget import Widget
 from textual.widgets import DataTable, OptionList
 
 from acqs_core.engine import Engine
@@ -23,7 +22,7 @@ from acqs_tui.palette import Palette
 from acqs_tui.screens.help import HelpScreen
 from acqs_tui.screens.servers import ServersScreen, cells
 from tests.hosted import running
-from tests.tui.driving import console_of, press, until
+from tests.tui.driving import console_of, painted, press, until
 
 KEYMAP = {"pause": "ctrl+s", "inject": "p,f2"}
 
@@ -205,12 +204,6 @@ async def test_without_an_engine_the_remedy_is_shown_however_narrow_and_no_key_i
         assert "press a to start one" in painted(console.status_bar)
         assert painted(console.queue_pane.lines).endswith("no rows yet: they come here as they are inserted")
     assert "press a" not in missing("it is gone", read_only=True)
-
-
-def painted(widget: Widget) -> str:
-    """What of a widget is on the screen."""
-    lines = (widget.render_line(y).text.rstrip() for y in range(widget.size.height))
-    return "\n".join(lines).rstrip()
 
 
 async def test_pause_and_resume_take_each_others_place(engine: Engine, pilot: Pilot[int]) -> None:
