@@ -63,6 +63,8 @@ class Followed:
         last = self.steps[-1]
         says = printable(last.view.message)
         if last.outcome:
+            if says.startswith(last.outcome):
+                return says  # "discarded by margaret"
             return last.outcome + (f": {says}" if says and last.outcome not in ("answered",) else "")
         return "answered by Asterisk" if self.has_ended and last.status is Status.SENT else ""
 

@@ -197,13 +197,14 @@ class Desk:
         """End an action that is `expect`."""
         self._store.discard(man_id, actor=actor, expect=expect)
 
-    def discard_stale(self, *, actor: Actor, older_than: Seconds) -> dict[str, Any]:
+    def discard_stale(self, *, actor: Actor, older_than: Seconds, age: Seconds | None = None) -> dict[str, Any]:
         """Discard what was entered more than so many seconds ago and is not written yet, while the queue is paused:
-        how many, and whether to ask again for `more`: nobody waits longer than PATIENCE for an answer."""
+        how many, and whether to ask again for `more`: nobody waits longer than PATIENCE for an answer. `age` is what
+        the operator typed, a moment ago: it is told afterwards."""
         if not self._store.control().paused:
             raise Refused("sending goes on, so nothing stale is discarded: pause first")
         until, discarded = time.monotonic() + PATIENCE, 0
-        for batch in self._store.discard_older(older_than, actor=actor):
+        for batch in self._store.discard_older(older_than, actor=actor, age=age):
             discarded += batch
             if time.monotonic() > until:
                 return {"discarded": discarded, "more": True}

@@ -95,14 +95,16 @@ class Backlogs(Operations):
             self.record([], [JournalEntry(None, "paused", reason, actor)])
         return bool(changed)
 
-    def discard_older(self, seconds: float, *, actor: str) -> Iterator[int]:
+    def discard_older(self, seconds: float, *, actor: str, age: float | None = None) -> Iterator[int]:
         """Discard the rows that were entered more than so many seconds ago and are not written yet: how many, after
-        each small batch. Stop iterating to stop.
+        each small batch. Stop iterating to stop. `age` is what the operator asked for (seconds), where that was a
+        moment ago.
 
         Pause first, or a row may be claimed meanwhile. QUEUE rows come first: while paused they can only become NEW.
         Of a batch whose reply is lost (QueueUnavailable), rows may be DEAD and discarded without a journal line.
         """
-        mark = f"discarded by {ACTOR.fit(actor)}: older than {seconds:g} s (resume {secrets.token_hex(3)})"
+        asked = seconds if age is None else age
+        mark = f"discarded by {ACTOR.fit(actor)}: older than {asked:.10g} s (resume {secrets.token_hex(3)})"
         for status in (Status.QUEUE, Status.NEW):
             for lane in self._lanes:
                 for source, bounds in self._spans(lane, status):

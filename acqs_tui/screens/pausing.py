@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 BAR = 30
 """Cells of the longest bar of a backlog."""
 
+EVERY = 1.0
+"""Seconds between counts while the dialog is open."""
+
+REST = 3.0
+"""So much longer than a count took, none follows: a backlog of a million rows is not read all the time."""
+
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -77,6 +83,10 @@ class ResumeScreen(Dialog[str]):
         self._counted: float | None = None
         """The age for which `stale` was counted, and when (monotonic seconds)."""
         self._counted_at = 0.0
+        self._next = 0.0
+        """When to count again (monotonic seconds)."""
+        self._is_lost = False
+        """The last count was refused, and that is what is said."""
         self._working = False
 
     def compose(self) -> ComposeResult:
@@ -98,6 +108,7 @@ class ResumeScreen(Dialog[str]):
         self.query_one("#confirm").display = False
         self.query_one("#age").focus()
         self._count()
+        self.set_interval(EVERY, self._count_again)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Count again what is that old."""
@@ -136,16 +147,35 @@ class ResumeScreen(Dialog[str]):
     def _stale(self) -> int:
         return int(self._waiting["stale"]) if self._waiting and self._age is not None else 0
 
+    def _count_again(self) -> None:
+        """More has come, and what waits is older; never two counts at a time, nor one after the other."""
+        counts = (one for one in self.workers if one.group == "count")
+        if not self._working and time.monotonic() >= self._next and all(one.is_finished for one in counts):
+            self._count()
+
     @work(exclusive=True, group="count")
     async def _count(self) -> None:
         age, now = self._age, time.monotonic()
         try:
-            self._waiting = await self._deeds.ask("waiting", over=age or 0.0)
+            waiting = await self._deeds.ask("waiting", over=age or 0.0)
         except AcqsError as error:
+            self._is_lost = True
             self._tell(str(error))
             return
-        self._counted, self._counted_at = age, now
-        self._tell()
+        took = time.monotonic() - now
+        self._next = time.monotonic() + took * REST
+        if self._waiting is not None and age == self._counted:
+            # Those that were counted when the age was typed are discarded: their count may have been typed by now.
+            waiting |= {"stale": self._waiting["stale"]}
+        else:
+            self._counted, self._counted_at = age, now
+            self._is_lost = True  # whatever was said was said of another age
+        self._waiting = waiting
+        if self._is_lost:
+            self._is_lost = False
+            self._tell()
+        else:
+            self._show()
 
     @work(exclusive=True, group="carry out")
     async def _carry_out(self, age: float | None) -> None:
@@ -155,7 +185,7 @@ class ResumeScreen(Dialog[str]):
             more = age is not None
             while more:
                 older_than = (age or 0.0) + time.monotonic() - self._counted_at  # the rows that were counted
-                done = await self._deeds.ask("discard_stale", older_than=older_than)
+                done = await self._deeds.ask("discard_stale", older_than=older_than, age=age)
                 discarded, more = discarded + done["discarded"], done["more"]
                 self._tell(f"{discarded:,} rows are discarded…")
             await self._deeds.ask("resume")
@@ -168,8 +198,13 @@ class ResumeScreen(Dialog[str]):
     def _tell(self, problem: str = "") -> None:
         if not self.query("#error"):
             return  # it is being closed: an answer came that nobody waits for
-        self.query_one("#confirm").display = self._stale > 1
         self.query_one("#error", Static).update(Content(f"▲ {printable(problem)}" if problem else ""))
+        self._show()
+
+    def _show(self) -> None:
+        if not self.query("#backlog"):
+            return
+        self.query_one("#confirm").display = self._stale > 1
         if self._waiting is not None:
             self.query_one("#backlog", Static).update(_backlog(self._waiting, self._server_ip, self._age, self._stale))
 

@@ -78,7 +78,7 @@ def test_what_is_older_is_discarded_with_outcome_and_journal_and_the_rest_is_lef
     (foreign,) = aged(backend, backend.store(OTHER_IP), 9000)
     backend.sql("UPDATE vicidial_manager SET server_ip = '' WHERE man_id = ?", stale[3])
     store.pause(actor="ann")
-    assert sum(store.discard_older(3600.0, actor="ann")) == 7
+    assert sum(store.discard_older(3623.9005, actor="ann", age=3600.0)) == 7
     found = statuses(backend)
     assert [found[man_id] for man_id in (gone, *fresh, foreign)] == [Status.SENT, *[Status.NEW] * 3]
     for timeline in store.timelines(stale):

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from acqs_core.action import Row, Status, call, raw
 from acqs_core.control.wire import RowView
 from acqs_core.engine import Engine
+from acqs_core.queue.database import statement
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
 from acqs_tui.rows import RowRecord
@@ -19,6 +20,7 @@ from acqs_tui.screens.confirm import ConfirmScreen, ReportScreen, Tick, is_doubt
 from acqs_tui.screens.inject import InjectScreen
 from acqs_tui.screens.leaving import QuitScreen
 from acqs_tui.screens.pausing import PauseScreen, ResumeScreen
+from acqs_tui.strip import Followed
 from tests.hosted import running
 from tests.tui.driving import console_of, press, until
 from tests.tui.pictures import showing
@@ -149,6 +151,31 @@ async def test_what_is_stale_is_discarded_before_anything_goes_out(engine: Engin
     events = [(entry.event, entry.actor) for entry in engine.store.timeline(made[0]).journal]
     assert ("discarded", getpass.getuser()) in events
     assert not any(event == "sent" for event, _ in events)
+
+
+async def test_an_open_resume_counts_what_comes_and_keeps_to_the_count_of_what_is_discarded(
+    engine: Engine, pilot: Pilot[int]
+) -> None:
+    (first,) = await waits(pilot, engine, 1)
+    older = statement("UPDATE vicidial_manager SET entry_date = datetime('now', 'localtime', '-100 seconds')")
+    engine.store.db.run(lambda connection: connection.execute(older))
+    await press(pilot, "u")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ResumeScreen) and pilot.app.focused is not None)
+    await press(pilot, "5", "0")
+    await until(pilot, lambda: "1 are discarded" in text_of(pilot, "#backlog"))
+    later = engine.store.insert(raw("Ping", []), actor="test")
+    await until(pilot, lambda: "2 rows have waited" in text_of(pilot, "#backlog"))
+    assert "1 are discarded (NEW → DEAD), then 1 go out" in text_of(pilot, "#backlog")
+    await press(pilot, "enter")
+    await until(pilot, lambda: "1 stale rows were discarded" in said(pilot))
+    assert status_of(engine, first) is Status.DEAD
+    assert engine.store.timeline(later).outcome is None
+    told = engine.store.timeline(first).outcome
+    assert told is not None
+    assert told.message.startswith(f"discarded by {getpass.getuser()}: older than 50 s (resume ")
+    followed = Followed(first)
+    followed.see(RowRecord(RowView(engine.store.by_ids([first])[0], told.outcome, None, told.message), 0.0))
+    assert followed.drawn().plain.count("discarded") == 1
 
 
 async def test_leaving_resume_leaves_the_queue_stopped(engine: Engine, pilot: Pilot[int]) -> None:
