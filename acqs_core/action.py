@@ -25,6 +25,10 @@ MAX_HEADERS = 128
 MAX_ACTION_ID = 64
 """ASCII characters of an ActionID that every Asterisk echoes unchanged (facts/ami.md)."""
 
+MAX_CALLERID = 20
+"""Characters of a row's caller id, on a VICIdial server and in our own schema (sql/schema.sql). A database that is not
+strict cuts what is longer, and then no event of the call matches its row."""
+
 LINE_COLUMNS = tuple(f"cmd_line_{letter}" for letter in "bcdefghijk")
 """The columns that hold header lines, in the order in which they are written (seed step 1)."""
 
@@ -253,6 +257,10 @@ def raw(action: str, lines: Iterable[str], *, callerid: str = "") -> NewAction:
 
 
 def _new(action: str, callerid: str, lines: tuple[str, ...]) -> NewAction:
+    if len(callerid) > MAX_CALLERID:
+        raise ActionInvalid(
+            f"the caller id {callerid[:40]!r} has {len(callerid)} characters, a row holds {MAX_CALLERID}; shorten it"
+        )
     kept = tuple(line for line in lines if line.strip())
     if len(kept) > len(LINE_COLUMNS):
         raise ActionInvalid(f"{len(kept)} header lines do not fit a row, which has {len(LINE_COLUMNS)}; leave some out")

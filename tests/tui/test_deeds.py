@@ -86,6 +86,16 @@ async def test_a_form_says_what_is_wrong_while_it_is_typed_and_injects_nothing(
     assert engine.store.page(limit=1).rows == []
 
 
+async def test_a_caller_id_that_is_too_long_is_refused_while_it_is_typed(engine: Engine, pilot: Pilot[int]) -> None:
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await press(pilot, *"PJSIP/100", "tab", *"610", "tab", "tab", "tab", "tab", *"V314031411000070")
+    await until(pilot, lambda: "V314031411000070" in text_of(pilot, "#message").replace("TEST", ""))
+    await press(pilot, *"5")
+    await until(pilot, lambda: "has 21 characters, a row holds 20" in text_of(pilot, "#error"))
+    assert text_of(pilot, "#message") == "nothing is sent like this"
+
+
 async def test_what_was_typed_last_is_there_again(engine: Engine, pilot: Pilot[int]) -> None:
     for typed in ("PJSIP/100", ""):
         await press(pilot, "i")

@@ -267,6 +267,20 @@ def test_an_action_that_could_never_be_sent_is_refused_before_it_is_stored(make:
         make()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda name: action.call("PJSIP/100", exten="1", callerid=name),
+        lambda name: action.redirect("PJSIP/1-2", exten="600", callerid=name),
+        lambda name: action.raw("Ping", [], callerid=name),
+    ],
+)
+def test_a_caller_id_that_the_column_would_cut_is_refused_with_its_length(make: Callable[[str], NewAction]) -> None:
+    assert make("V" * 20).callerid == "V" * 20
+    with pytest.raises(ActionInvalid, match="has 21 characters, a row holds 20"):
+        make("V" * 21)
+
+
 def test_the_other_templates_are_the_lines_asterisk_knows() -> None:
     assert action.redirect("PJSIP/1-2", exten="600", callerid="V1") == NewAction(
         "Redirect", "V1", ("Channel: PJSIP/1-2", "Context: default", "Exten: 600", "Priority: 1")
