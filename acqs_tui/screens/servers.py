@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -66,7 +66,9 @@ class ServersScreen(Dialog[str]):
             return
         more = len(servers) - MOST
         note.update(Text(f"and {more} more" if more > 0 else f"{len(servers)} servers" if len(servers) > 1 else ""))
-        self._show([cells(server, self._own) for server in servers[:MOST]], [s["server_ip"] for s in servers[:MOST]])
+        theme, shown = self.app.current_theme, servers[:MOST]
+        colours = {name: getattr(theme, name) or "" for name in ("success", "warning", "error")}
+        self._show([cells(server, self._own, colours) for server in shown], [server["server_ip"] for server in shown])
 
     def _show(self, told: list[tuple[Text, ...]], names: list[str]) -> None:
         if told == self._told:
@@ -88,8 +90,8 @@ class ServersScreen(Dialog[str]):
         self.dismiss(str(event.row_key.value))
 
 
-def cells(server: dict[str, Any], own: str) -> tuple[Text, ...]:
-    """A server's line."""
+def cells(server: dict[str, Any], own: str, colours: Mapping[str, str]) -> tuple[Text, ...]:
+    """A server's line; `colours` are the theme's, by name: Rich's own would be the terminal's."""
     live = {lease["role"]: lease["holder"] for lease in server["leases"] if lease["live"]}
     control, oldest = server["control"], server["oldest_age"]
     glyph, says, style = state(server, live)
@@ -97,22 +99,26 @@ def cells(server: dict[str, Any], own: str) -> tuple[Text, ...]:
     reason = f": {control['reason']}" if control["reason"] else ""
     return (
         Text(f"{'▶' if server['server_ip'] == own else ' '} {printable(server['server_ip']) or '(blank)'}", "bold"),
-        Text(f"{glyph} {says}", style),
+        Text(f"{glyph} {says}", colours.get(style, style)),
         Text(capped(server["backlog"]), justify="right"),
-        Text(f"{'▲ ' if stuck else ''}{ages(oldest)}", "bold red" if stuck else "", justify="right"),
+        Text(
+            f"{'▲ ' if stuck else ''}{ages(oldest)}",
+            f"bold {colours.get('error', '')}" if stuck else "",
+            justify="right",
+        ),
         *(Text(printable(str(live.get(role, "-")).rpartition(":")[0]) or "-") for role in ("sender", "listener")),
         Text(printable(f"{control['actor']}{reason}") if control["paused"] else ""),
     )
 
 
 def state(server: dict[str, Any], live: dict[str, str]) -> tuple[str, str, str]:
-    """Glyph, words and style of what is the matter with a server."""
+    """Glyph, words and colour of what is the matter with a server."""
     if server["control"]["paused"]:
-        return "‖", "paused", "yellow"
+        return "‖", "paused", "warning"
     if not server["server_ip"]:
         return "·", "no server's own", "dim"
     if "sender" in live and "listener" in live:
-        return "●", "served", "green"
+        return "●", "served", "success"
     if live:
-        return "◐", f"no {'listener' if 'sender' in live else 'sender'}", "yellow"
-    return "✕", "nobody serves it", "red" if server["backlog"] else "dim"
+        return "◐", f"no {'listener' if 'sender' in live else 'sender'}", "warning"
+    return "✕", "nobody serves it", "error" if server["backlog"] else "dim"

@@ -33,7 +33,7 @@ def crowd(rows: int) -> Script:
 
 async def act(script: Script, events: int, changes: int) -> None:
     """So many a second, until cancelled."""
-    texts = [raw for _, raw in scene.events()]
+    texts = [raw for _, raw in scene.events(scene.rows())]
     newest = max(script.rows)
     numbers, start, done = itertools.count(), time.monotonic(), 0.0
     while True:

@@ -114,6 +114,8 @@ def plain(svg: str) -> str:
     svg = re.sub(r' clip-path="[^"]*"', "", svg)
     # DejaVu is 0.602 em wide: at this size it fills the cells exactly, also where textLength is not understood.
     svg = svg.replace("Fira Code", FONT).replace("font-size: 20px", "font-size: 20.26px")
+    # Between two backgrounds a converter that smooths their edges shows what is below: a hairline in every line.
+    svg = svg.replace("</style>", "rect:not([rx]) { shape-rendering: crispEdges }\n    </style>", 1)
     svg = _RECTS.sub(_joined, svg)
     return _TEXT.sub(_placed, re.sub(r"\n\s*\n+", "\n", svg))
 

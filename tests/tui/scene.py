@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 
 from acqs_core.action import Outcome, Row, Status
 from acqs_core.control.wire import RowView
@@ -27,13 +28,13 @@ Kind = tuple[str, Status, Outcome | None, float]
 KINDS: tuple[Kind, ...] = (
     ("call", Status.DEAD, Outcome.ANSWERED, 611),
     ("call", Status.DEAD, Outcome.BUSY, 604),
-    ("hangup", Status.DEAD, None, 590),
+    ("hangup", Status.SENT, None, 590),
     ("call", Status.DEAD, Outcome.ANSWERED, 571),
     ("call", Status.DEAD, Outcome.NO_ANSWER, 555),
     ("call", Status.DEAD, Outcome.ANSWERED, 498),
     ("redirect", Status.DEAD, Outcome.ANSWERED, 486),
     ("call", Status.DEAD, Outcome.CONGESTION, 471),
-    ("command", Status.DEAD, None, 444),
+    ("command", Status.SENT, None, 444),
     ("call", Status.DEAD, Outcome.ANSWERED, 402),
     ("call", Status.DEAD, Outcome.ANSWERED, 377),
     ("call", Status.DEAD, Outcome.BUSY, 361),
@@ -41,9 +42,9 @@ KINDS: tuple[Kind, ...] = (
     ("call", Status.DEAD, Outcome.ANSWERED, 322),
     ("hangup", Status.DEAD, Outcome.DEAD_CALL, 301),
     ("call", Status.SENT, Outcome.UNKNOWN, 288),
-    ("call", Status.DEAD, Outcome.ANSWERED, 247),
-    ("call", Status.DEAD, Outcome.NO_ANSWER, 201),
-    ("monitor", Status.DEAD, None, 180),
+    ("call", Status.DEAD, Outcome.ANSWERED, 252),
+    ("call", Status.DEAD, Outcome.NO_ANSWER, 251),
+    ("monitor", Status.SENT, None, 180),
     ("call", Status.UPDATED, Outcome.ANSWERED, 164),
     ("call", Status.DEAD, Outcome.ANSWERED, 141),
     ("call", Status.UPDATED, Outcome.ANSWERED, 118),
@@ -52,8 +53,8 @@ KINDS: tuple[Kind, ...] = (
     ("call", Status.UPDATED, Outcome.ANSWERED, 64),
     ("call", Status.DEAD, Outcome.BUSY, 51),
     ("call", Status.UPDATED, None, 23),
-    ("call", Status.UPDATED, None, 12),
-    ("hangup", Status.DEAD, None, 9),
+    ("call", Status.UPDATED, None, 10.4),
+    ("hangup", Status.SENT, None, 9),
     ("call", Status.SENT, None, 4),
     ("call", Status.SENT, None, 3),
     ("call", Status.QUEUE, None, 1),
@@ -65,14 +66,15 @@ WAITING: tuple[Kind, ...] = tuple(("call", Status.NEW, None, age) for age in (24
 """What came since the queue was paused."""
 
 
-def rows(kinds: tuple[Kind, ...] = KINDS) -> list[RowView]:
+def rows(*, paused: bool = False) -> list[RowView]:
     """Rows as they are at NOW."""
+    kinds = KINDS[: -len(WAITING)] + WAITING if paused else KINDS
     return [_row(FIRST + number, *kind) for number, kind in enumerate(kinds)]
 
 
 def _row(man_id: int, what: str, status: Status, outcome: Outcome | None, age: float) -> RowView:
     lead = 7_000_000 + man_id % 977 * 13
-    callerid = f"V3140314{man_id % 100:02}00{lead:09}"
+    callerid = f"V3140314{man_id % 100:02}0{lead:09}"
     phone = f"PJSIP/{210 + man_id % 17}"
     channel = f"{phone}-{man_id * 7919 % 0xFFFFFF:08x}"
     action, lines = {
@@ -86,42 +88,71 @@ def _row(man_id: int, what: str, status: Status, outcome: Outcome | None, age: f
         "monitor": ("Monitor", (f"Channel: {channel}", f"File: 20260314-{man_id}_210")),
         "command": ("Command", ("Command: core show uptime",)),
     }[what]  # fmt: skip
-    known = status in (Status.UPDATED, Status.DEAD) and outcome is not Outcome.DISCARDED and what != "command"
+    known = status in (Status.UPDATED, Status.DEAD) and outcome not in (Outcome.DISCARDED, Outcome.DEAD_CALL)
+    answered = known or (status is Status.SENT and what != "call")
     entered = (BEGAN + dt.timedelta(seconds=NOW - age)).replace(tzinfo=None, microsecond=0)
     row = Row(
         man_id, action, callerid if what in ("call", "redirect") else "", lines, status,
-        "Y" if outcome is Outcome.ANSWERED else "N", SERVER, channel if known else "",
+        "Y" if answered else "N", SERVER, channel if known else "",
         f"acqs-{man_id:010}" if known and what == "call" else "", entered, age,
     )  # fmt: skip
     causes = {Outcome.ANSWERED: 16, Outcome.BUSY: 17, Outcome.NO_ANSWER: 19, Outcome.CONGESTION: 34}
     return RowView(row, outcome, causes.get(outcome) if outcome and status is Status.DEAD else None)
 
 
+SENT, ACCEPTED, RINGS, UP = 0.049, 0.052, 0.081, 6.414
+"""Seconds from a row's insertion to what becomes of it."""
+
+
+CALLS = 9
+"""So many calls' events are still shown."""
+
+SAYS = {"Originate": "Originate successfully queued", "Hangup": "Channel Hungup", "Redirect": "Redirect successful"}
+"""What Asterisk answers."""
+
+
+def _ends(view: RowView) -> float:
+    """Seconds from a row's insertion to its call's end."""
+    return {Outcome.ANSWERED: 38.007, Outcome.NO_ANSWER: 40.083}.get(view.outcome or Outcome.FAILED, 1.212)
+
+
+def _began(view: RowView) -> dt.datetime:
+    return BEGAN + dt.timedelta(seconds=NOW - (view.row.age or 0.0))
+
+
 def journal(view: RowView) -> list[JournalEntry]:
     """What the journal says of a row."""
     row, status = view.row, view.row.status
-    start = BEGAN + dt.timedelta(seconds=NOW - (row.age or 0.0))
+    start, originates = _began(view), row.action == "Originate"
 
     def entry(after: float, event: str, detail: str = "", actor: str = "") -> JournalEntry:
         return JournalEntry(row.man_id, event, detail, actor, start + dt.timedelta(seconds=after))
 
-    said = [entry(0, "inserted", "inject", "vicidial")]
+    said: list[JournalEntry] = []  # VICIdial's own INSERT is in nobody's journal
     if status in (Status.NEW, Status.QUEUE):
         return said
     if view.outcome is Outcome.DISCARDED:
         return [*said, entry(31.2, "discarded", "was NEW", "night.operator")]
-    sent = [f"Action: {row.action}", f"ActionID: acqs-{row.man_id}-5c1e", f"ChannelId: acqs-{row.man_id:010}"]
-    said.append(entry(0.049, "sent", "\n".join([*sent, *row.lines, "Async: true"])))
+    if view.outcome is Outcome.DEAD_CALL:
+        return [*said, entry(SENT, "dead_call", "its call has ended")]
+    sent = [
+        f"Action: {row.action}",
+        f"ActionID: acqs-{row.man_id}-5c1e",
+        *([f"ChannelId: acqs-{row.man_id:010}"] if originates else []),
+    ]
+    said.append(entry(SENT, "sent", "\n".join([*sent, *row.lines, *(["Async: true"] if originates else [])])))
     if view.outcome is Outcome.UNKNOWN:
         return [*said, entry(15.06, "unanswered", "no answer within 15 s; it may have been carried out")]
-    said.append(entry(0.052, "answered", "Originate successfully queued"))
+    if row.response == "N":
+        return said
+    said.append(entry(ACCEPTED, "answered", SAYS.get(row.action, "")))
     where = f"{row.channel} {row.uniqueid}".strip()
     if where:
-        said.append(entry(0.081, "updated", where))
+        said.append(entry(RINGS, "updated", where))
     if view.outcome is Outcome.ANSWERED:
-        said.append(entry(6.414, "updated", f"{where} answered"))
+        said.append(entry(UP, "updated", f"{where} answered"))
     if status is Status.DEAD:
-        said.append(entry(38.007, "dead", f"{where} {view.outcome or ''}".strip()))
+        said.append(entry(_ends(view), "dead", f"{where} {view.outcome or ''}".strip()))
     return said
 
 
@@ -154,39 +185,37 @@ def sessions() -> dict[str, list[dict[str, object]]]:
         return {"man_id": number, "action": names[action], "state": state, "seconds": seconds, **more}
 
     living = [
-        one(FIRST + 26, "leaving", 23.0), one(FIRST + 27, "lingering", 12.0), one(FIRST + 28, "lingering", 9.0),
-        one(FIRST + 29, "sent", 4.0), one(FIRST + 30, "sent", 3.0), one(FIRST + 31, "logging in", 1.0),
+        one(FIRST + 27, "leaving", 0.3), one(FIRST + 28, "lingering", 8.9), one(FIRST + 29, "sent", 3.9),
+        one(FIRST + 30, "sent", 2.9), one(FIRST + 31, "logging in", 1.0),
     ]  # fmt: skip
     why, at = "no answer within 15 s; it may have been carried out", BEGAN.timestamp() + NOW - KINDS[15][3] + 15.06
     failed = [one(FIRST + 15, "sent", 15.06, why=why, at=at)]
     return {"living": living, "failed": failed}
 
 
-def events() -> list[tuple[float, bytes]]:
-    """AMI events of the last half minute, each with its time of day."""
+def events(views: Sequence[RowView]) -> list[tuple[float, bytes]]:
+    """AMI events of the latest calls among these rows, each with its time of day."""
+    calls = [view for view in views if view.row.action == "Originate" and view.row.channel]
     found = []
-    for number, view in enumerate(rows()[-16:]):
+    for view in calls[-CALLS:]:
         row = view.row
-        if not row.channel:
-            continue
         common = {
             "Privilege": "call,all", "Channel": row.channel, "CallerIDNum": "8369", "CallerIDName": row.callerid,
             "Context": "default", "Exten": "8369", "Priority": "1", "Uniqueid": row.uniqueid, "Linkedid": row.uniqueid,
         }  # fmt: skip
         steps = [
-            ("Newchannel", {"ChannelState": "0", "ChannelStateDesc": "Down"}),
-            ("Newstate", {"ChannelState": "5", "ChannelStateDesc": "Ringing"}),
+            (0.061, "Newchannel", {"ChannelState": "0", "ChannelStateDesc": "Down"}),
+            (RINGS, "Newstate", {"ChannelState": "5", "ChannelStateDesc": "Ringing"}),
         ]
         if view.outcome is Outcome.ANSWERED:
-            steps.append(("Newstate", {"ChannelState": "6", "ChannelStateDesc": "Up"}))
             response = {"ActionID": f"acqs-{row.man_id}-5c1e", "Response": "Success", "Reason": "4"}
-            steps.append(("OriginateResponse", response))
+            steps.append((UP, "Newstate", {"ChannelState": "6", "ChannelStateDesc": "Up"}))
+            steps.append((UP + 0.001, "OriginateResponse", response))
         if row.status is Status.DEAD:
-            steps.append(("Hangup", {"Cause": str(view.cause or 16), "Cause-txt": "Normal Clearing"}))
-        for step, (name, headers) in enumerate(steps):
+            steps.append((_ends(view), "Hangup", {"Cause": str(view.cause or 16), "Cause-txt": "Normal Clearing"}))
+        for after, name, headers in steps:
             text = "".join(f"{key}: {value}\r\n" for key, value in {"Event": name, **common, **headers}.items())
-            at = BEGAN.timestamp() + NOW - 32 + number * 2 + step * 0.341
-            found.append((at, text.removesuffix("\r\n").encode()))
+            found.append((_began(view).timestamp() + after, text.removesuffix("\r\n").encode()))
     return sorted(found)
 
 
@@ -214,7 +243,11 @@ def servers(paused: bool) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+PAUSED = 250.0
+"""Seconds before NOW at which the queue was paused."""
+
+
 def pause() -> dict[str, object]:
     """Who paused the queue."""
-    at = (BEGAN + dt.timedelta(seconds=NOW - 250)).isoformat()
+    at = (BEGAN + dt.timedelta(seconds=NOW - PAUSED)).isoformat()
     return {"paused": True, "actor": "night.operator", "reason": "trunk 2 drops calls", "at": at}

@@ -62,10 +62,11 @@ class Script:
     def at(self, seconds: float) -> dict[str, Any]:
         """The status at this time of the clock."""
         telemetry = self.telemetry.plain()
-        took = int(seconds * 3)
-        telemetry["counters"] |= {"sent": 4 * took + took % 7, "events": 60 * took + took * took % 41}
+        # The pause is older than any rate that is shown, and no call is up.
+        sends = 0 if self.told.get("paused") else int(seconds * 3)
+        telemetry["counters"] |= {"sent": 4 * sends + sends % 7, "events": 60 * sends + sends * sends % 41}
         counts = [0] * len(telemetry["latencies"]["claim_to_sent"]["counts"])
-        counts[2:6] = 3 * took, 40 * took, 5 * took, took // 20
+        counts[2:6] = 3 * sends, 40 * sends, 5 * sends, sends // 20
         telemetry["latencies"]["claim_to_sent"]["counts"] = counts
         return {
             "server_ip": scene.SERVER,
@@ -117,7 +118,7 @@ class Script:
 def night(clock: Callable[[], float], *, paused: bool = False) -> Script:
     """The call centre of scene.py; `paused`, with a backlog and a trouble."""
     script = Script(clock)
-    views = scene.rows(scene.KINDS[: -len(scene.WAITING)] + scene.WAITING if paused else scene.KINDS)
+    views = scene.rows(paused=paused)
     script.rows = {view.row.man_id: view for view in views}
     if paused:
         script.told = {"state": "PAUSED", "paused": True, "pause": scene.pause()}
@@ -125,7 +126,7 @@ def night(clock: Callable[[], float], *, paused: bool = False) -> Script:
     script.living = [] if paused else told["living"]
     for failed in told["failed"]:
         script.telemetry.failures.add(failed)
-    for event in scene.events():
+    for event in scene.events(views):
         script.telemetry.frames.add(event)
     script.answers = {"servers": lambda: scene.servers(paused), "waiting": scene.waiting}
     return script

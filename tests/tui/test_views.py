@@ -23,6 +23,7 @@ from acqs_tui.screens.help import HelpScreen
 from acqs_tui.screens.servers import ServersScreen, cells
 from tests.hosted import running
 from tests.tui.driving import console_of, painted, press, until
+from tests.tui.pictures import showing
 
 KEYMAP = {"pause": "ctrl+s", "inject": "p,f2"}
 
@@ -91,12 +92,23 @@ def test_what_is_the_matter_with_a_server_is_told_by_glyph_and_word() -> None:
         leases = [{"role": role, "holder": "box:1:a", "live": True} for role in roles]
         control = {"paused": paused, "actor": "", "reason": ""}
         return [str(cell) for cell in cells({"server_ip": "10.0.0.5", "backlog": backlog, "oldest_age": 31.0,
-                                             "control": control, "leases": leases}, "")][1:5]  # fmt: skip
+                                             "control": control, "leases": leases}, "", {})][1:5]  # fmt: skip
 
     assert told(1001) == ["✕ nobody serves it", "1000+", "▲ 31s", "-"]
     assert told(roles=("sender",)) == ["◐ no listener", "0", "▲ 31s", "box:1"]
     assert told(roles=("sender", "listener"))[0] == "● served"
     assert told(paused=True, roles=("sender", "listener"))[0] == "‖ paused"
+
+
+async def test_servers_have_the_colours_of_the_theme() -> None:
+    async with showing((160, 48), theme="acqs-light") as pilot:
+        await press(pilot, "v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ServersScreen))
+        table: DataTable[Any] = pilot.app.screen.query_one(DataTable)
+        await until(pilot, lambda: table.row_count == 5)
+        styles = [str(table.get_row_at(row)[1].style) for row in range(5)]
+        light = themes.LIGHT
+        assert styles == [light.success, light.success, light.success, light.warning, light.error]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,18 @@ def keys(*pressed: str) -> Way:
     return type_them
 
 
+def typed(key: str, *texts: str) -> Way:
+    """By this key, and then these texts letter by letter; a tab is a key."""
+
+    async def type_them(pilot: Pilot[int]) -> None:
+        await press(pilot, key)
+        await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+        for text in texts:
+            await press(pilot, *((text,) if text == "tab" else text))
+
+    return type_them
+
+
 def row(number: int, *then: str) -> Way:
     """By selecting the row of this place in scene.KINDS, then these keys."""
 
@@ -69,7 +81,7 @@ SCREENS: dict[str, Way] = {
     "detail": row(19, "o"),
     "detail_unknown": row(UNKNOWN, "o"),
     "detail_raw": row(19, "o", "r"),
-    "inject": keys("i"),
+    "inject": typed("i", "PJSIP/210", "tab", "8600051"),
     "pause": keys("p"),
     "retry_unknown": row(UNKNOWN, "t"),
     "discard": row(33, "d"),
