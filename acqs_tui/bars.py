@@ -17,6 +17,7 @@ from acqs_tui.fitting import Part, Span, Spans, fit
 from acqs_tui.panes.queue import STUCK, ages
 from acqs_tui.rates import Growth, Quantiles, Rate, sparkline
 from acqs_tui.rows import GLYPHS
+from acqs_tui.themes import MUTED
 
 STATES = {
     "RUNNING": ("●", "success"),
@@ -31,8 +32,6 @@ COLOURS = dict(zip(Status, ("accent", "secondary", "warning", "success", "foregr
 
 CAP = 1000
 """Where the engine stops counting rows."""
-
-DIM = "$text-muted"
 
 
 class StatusBar(Static):
@@ -75,8 +74,8 @@ def status_parts(
     attached = how.removesuffix(" READ-ONLY")
     parts = [
         Part(0, ([(f" {glyph} {state} ", f"bold reverse ${colour}"), (f" {printable(server_ip)}", "bold")],)),
-        Part(8, ([(profile, DIM)], [])),
-        Part(3, ([(attached, DIM)],)),
+        Part(8, ([(profile, MUTED)], [])),
+        Part(3, ([(attached, MUTED)],)),
     ]
     if how != attached:
         parts.append(Part(1, ([("READ-ONLY", "bold $warning")],)))
@@ -94,15 +93,15 @@ def _both_sides(status: dict[str, Any], now: float) -> list[Part]:
     found: list[Part] = []
     if "database" in up:
         mark = _mark(up["database"])
-        long: Spans = [mark, (" database ", DIM), (name, "")]
-        found.append(Part(5, (long, [mark, (" database", DIM)], [mark, (" db", DIM)])))
+        long: Spans = [mark, (" database ", MUTED), (name, "")]
+        found.append(Part(5, (long, [mark, (" database", MUTED)], [mark, (" db", MUTED)])))
     if "asterisk" in up:
         peer = status.get("asterisk") or {}
         version = printable(str(peer.get("version") or peer.get("banner") or "").strip())
         mark = _mark(up["asterisk"])
-        bare: Spans = [mark, (" Asterisk", DIM)]
+        bare: Spans = [mark, (" Asterisk", MUTED)]
         named: Spans = [*bare, (f" {version}", "")] if version else bare
-        since: Spans = [*named, (f" since {clock(peer['since'], now)}", DIM)] if peer.get("since") else named
+        since: Spans = [*named, (f" since {clock(peer['since'], now)}", MUTED)] if peer.get("since") else named
         found.append(Part(6, (since, named, bare)))
     return found
 
@@ -118,12 +117,12 @@ def _lease(status: dict[str, Any]) -> Part:
         holders.setdefault(printable(str(holder).rpartition(":")[0]), []).append(role)
     holders.pop("", None)
     if not holders:
-        return Part(7, ([("lease ", DIM), ("nobody's", "$warning")], []))
+        return Part(7, ([("lease ", MUTED), ("nobody's", "$warning")], []))
     if len(holders) == 1:
         (place,) = holders
-        return Part(7, ([("lease ", DIM), (place, "")], []))
+        return Part(7, ([("lease ", MUTED), (place, "")], []))
     both = ", ".join(f"{'+'.join(roles)} {place}" for place, roles in holders.items())
-    return Part(7, ([("lease ", DIM), (both, "")], []))
+    return Part(7, ([("lease ", MUTED), (both, "")], []))
 
 
 def in_words(status: dict[str, Any], now: float) -> str:
@@ -195,14 +194,14 @@ def row_parts(status: dict[str, Any], grows: bool) -> list[Part]:
         long: Spans = [(f"{GLYPHS[one]} {one} ", style), (capped(number), "bold")]
         parts.append(Part(3, (long, [tight, (capped(number), "bold")], [tight, (capped(number, "1k+"), "bold")])))
     unknown = status.get("unknown", 0)
-    style = "bold $error" if unknown else DIM
+    style = "bold $error" if unknown else MUTED
     parts.append(Part(4, ([(f"? unknown {capped(unknown)}", style)], [(f"? {capped(unknown, '1k+')}", style)])))
     oldest = depth["oldest_new_age"]
     alarm = oldest > STUCK or grows
     style = ("bold $warning" if status.get("paused") else "bold $error") if alarm else "bold"
     age = f"{'▲ ' if alarm else ''}{ages(oldest) if oldest else '-'}"
-    long = [("oldest NEW ", DIM), (f"{age}{' rising' if grows else ''}", style)]
-    parts.append(Part(5, (long, [("oldest ", DIM), (f"{age}{'↑' if grows else ''}", style)])))
+    long = [("oldest NEW ", MUTED), (f"{age}{' rising' if grows else ''}", style)]
+    parts.append(Part(5, (long, [("oldest ", MUTED), (f"{age}{'↑' if grows else ''}", style)])))
     return parts
 
 
@@ -210,17 +209,17 @@ def flow_parts(status: dict[str, Any], actions: Rate, events: Rate, took: Quanti
     """What goes through: rates, latency, and how many rows the window holds."""
     bounds = status["latencies"]["claim_to_sent"]["bounds"]
     p50, p99 = (milliseconds(took.quantile(share, bounds)) for share in (0.5, 0.99))
-    latency: Spans = [("p50 ", DIM), (p50, "bold"), (" p99 ", DIM), (p99, "bold")]
+    latency: Spans = [("p50 ", MUTED), (p50, "bold"), (" p99 ", MUTED), (p99, "bold")]
     return [
         _rate(actions, "actions/s", "success"),
         _rate(events, "events/s", "primary"),
-        Part(4, ([("claim→sent ", DIM), *latency], latency)),
-        Part(1, ([(loaded, DIM)], [])),
+        Part(4, ([("claim→sent ", MUTED), *latency], latency)),
+        Part(1, ([(loaded, MUTED)], [])),
     ]
 
 
 def _rate(rate: Rate, name: str, colour: str) -> Part:
-    head: Spans = [(f"{rate.now:,.1f}" if rate.now < 1000 else f"{rate.now:,.0f}", "bold"), (f" {name}", DIM)]
+    head: Spans = [(f"{rate.now:,.1f}" if rate.now < 1000 else f"{rate.now:,.0f}", "bold"), (f" {name}", MUTED)]
     forms = tuple([*head, (f" {sparkline(rate.points, room)}", f"${colour}")] for room in (30, 20, 12, 8))
     return Part(3, (*forms, head))
 

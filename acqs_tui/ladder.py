@@ -14,6 +14,7 @@ from typing import Any
 from textual.content import Content
 
 from acqs_tui.events import EventRecord, printable
+from acqs_tui.themes import MUTED
 
 LANES = ("producer", "queue", "child", "Asterisk", "channel")
 
@@ -38,7 +39,7 @@ WAYS = {
 """From whom to whom a journal entry goes, and through whom; all others are of the queue itself."""
 
 STYLES = {
-    "inserted": "$accent", "sent": "$warning", "answered": "$success", "updated": "$success", "dead": "$text-muted",
+    "inserted": "$accent", "sent": "$warning", "answered": "$success", "updated": "$success", "dead": MUTED,
     "refused": "bold $error", "unanswered": "bold $error", "not taken": "bold $error", "rejected": "bold $error",
     "Hangup": "$error", "OriginateResponse": "$warning",
 }  # fmt: skip
@@ -92,11 +93,11 @@ def moment(at: str | None) -> float | None:
 def drawn(found: Sequence[Step], width: int) -> Content:
     """The ladder, a line each step, no wider than `width` cells."""
     is_wide = width >= WIDE
-    parts: list[tuple[str, str]] = [(_head(is_wide) + "\n", "bold $text-muted")]
+    parts: list[tuple[str, str]] = [(_head(is_wide) + "\n", f"bold {MUTED}")]
     before: Step | None = None
     for step in found:
         when = f"{_clock(step):<13}"
-        parts += [(when, "$text-muted"), (f"{_since(before, step):>8}  ", "$text-muted")]
+        parts += [(when, MUTED), (f"{_since(before, step):>8}  ", MUTED)]
         style = STYLES.get(step.name, "$primary")
         if is_wide:
             parts += _rung(step.way, style)

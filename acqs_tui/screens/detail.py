@@ -24,6 +24,7 @@ from acqs_tui.events import EventRecord, printable
 from acqs_tui.related import belongs, ids_of
 from acqs_tui.rows import GLYPHS, RowRecord
 from acqs_tui.screens.dialog import Dialog, Keys
+from acqs_tui.themes import MUTED
 
 if TYPE_CHECKING:
     from acqs_tui.looks import Looks
@@ -176,9 +177,9 @@ def whole(told: dict[str, Any], record: RowRecord, steps: list[ladder.Step], wid
     parts: list[Part] = [(printable(row.action), "bold $primary")]
     for name, value in facts:
         if value:
-            parts += [(f"  {name} ", "$text-muted"), (printable(value), "")]
+            parts += [(f"  {name} ", MUTED), (printable(value), "")]
     entered = f"  entered {row.entry_date:%Y-%m-%d %H:%M:%S}" if row.entry_date else ""
-    parts += [(f"{entered}\n\n", "$text-muted"), ladder.drawn(steps, width), ("\n", "")]
+    parts += [(f"{entered}\n\n", MUTED), ladder.drawn(steps, width), ("\n", "")]
     sent = _sent(told)
     if sent:
         parts += _section("Sent to Asterisk", sent)
@@ -198,7 +199,7 @@ def raw(told: dict[str, Any], events: list[EventRecord]) -> list[Part]:
         parts += _section(f"{entry['at']}  {entry['event']}  {entry['actor']}".rstrip(), entry["detail"])
     for event in events:
         parts += _section(event.clock, event.raw.replace("\r\n", "\n"))
-    return parts or [("nothing is journalled of it, and no event is known\n", "$text-muted")]
+    return parts or [("nothing is journalled of it, and no event is known\n", MUTED)]
 
 
 def was_never_sent(told: dict[str, Any], record: RowRecord) -> bool:
@@ -214,7 +215,7 @@ def _sent(told: dict[str, Any]) -> str:
 
 
 def _section(title: str, text: str) -> list[Part]:
-    parts: list[Part] = [(f"\n{printable(title)}\n", "bold $text-muted")]
+    parts: list[Part] = [(f"\n{printable(title)}\n", f"bold {MUTED}")]
     for line in text.rstrip("\n").split("\n") if text.strip() else []:
         name, colon, value = printable(line.rstrip("\r")).partition(":")
         parts += [(f"  {name}{colon}", "$primary" if colon else ""), (f"{value}\n", "")]

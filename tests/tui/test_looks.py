@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.color import Color
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -17,7 +18,7 @@ from acqs_core.action import NewAction, Outcome, Row, Status, call
 from acqs_core.control.wire import RowView
 from acqs_core.engine import Engine
 from acqs_core.settings import Settings
-from acqs_tui import export, ladder
+from acqs_tui import export, ladder, themes
 from acqs_tui.app import Console
 from acqs_tui.events import EventRecord
 from acqs_tui.related import belongs, ids_of, man_id_of
@@ -26,6 +27,8 @@ from acqs_tui.screens.confirm import ConfirmScreen
 from acqs_tui.screens.detail import DetailScreen, EventScreen, whole
 from acqs_tui.screens.export import Choice, ExportScreen
 from tests.tui.driving import console_of, press, until
+from tests.tui.pictures import showing
+from tests.tui.ways import row as row_of_the_night
 
 
 def shown(pilot: Pilot[int], selector: str) -> str:
@@ -78,6 +81,20 @@ async def test_a_detail_stays_live_and_its_deeds_are_of_its_row(engine: Engine, 
     await press(pilot, "enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, DetailScreen))
     await until(pilot, lambda: "it was discarded by" in shown(pilot, "#why"))
+
+
+async def test_what_matters_less_is_quieter_than_what_it_stands_beside() -> None:
+    async with showing((160, 48)) as pilot:
+        await row_of_the_night(19, "o")(pilot)
+        for widget in (console_of(pilot).status_bar, pilot.app.screen.query_one("#told", Static)):
+            colours = [
+                {segment.style.color for segment in widget.render_line(y) if segment.style is not None}
+                for y in range(widget.size.height)
+            ]
+            foreground = Color.parse(themes.DARK.foreground or "").rich_color
+            quiet = {colour for line in colours for colour in line} - {foreground}
+            assert foreground in set().union(*colours)
+            assert not {colour for colour in quiet if colour and min(colour.get_truecolor()) > 240}, "nothing is white"
 
 
 async def test_an_event_is_shown_whole_and_leads_to_its_row(engine: Engine, pilot: Pilot[int]) -> None:
