@@ -27,6 +27,8 @@ class Dialog(ModalScreen[T]):
     Dialog Input:focus { border: none; background: $primary 30%; }
     Dialog Checkbox { border: none; padding: 0; background: $surface; }
     Dialog Checkbox:focus { border: none; background: $primary 20%; }
+    Dialog ToggleButton > .toggle--button, Dialog ToggleButton.-on > .toggle--button {
+        background: $foreground 30%; color: $foreground; text-style: bold; }
     Dialog TextArea { border: none; padding: 0 1; background: $panel; }
     Dialog .row { height: 1; }
     Dialog .row > Label { width: 11; color: $text-muted; }

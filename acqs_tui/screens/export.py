@@ -32,7 +32,7 @@ SAYS = {
 class Choice(RadioButton):
     """A format; the chosen one is told by its glyph, not by its colour alone."""
 
-    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "(", " ", ")"
+    BUTTON_INNER = " "
 
     def watch_value(self) -> None:
         """It is chosen, or is no longer."""
