@@ -15,9 +15,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.gate import only_in_all
 from tests.tui.pictures import Size, picture, showing
-from tests.tui.ways import PAUSED, SCREENS, told
+from tests.tui.ways import PAUSED, READ_ONLY, SCREENS, told
 
-ALL = SCREENS | PAUSED
+ALL = SCREENS | PAUSED | READ_ONLY
 
 LARGE, SMALL = (160, 48), (80, 24)
 
@@ -43,7 +43,8 @@ async def test_a_screen_looks_as_it_was_approved(
         monkeypatch.setenv("NO_COLOR", "1")
     else:
         monkeypatch.delenv("NO_COLOR", raising=False)
-    async with showing(size, theme="acqs-light" if theme == "light" else "acqs-dark", paused=name in PAUSED) as pilot:
+    chosen = "acqs-light" if theme == "light" else "acqs-dark"
+    async with showing(size, theme=chosen, paused=name in PAUSED, read_only=name in READ_ONLY) as pilot:
         await ALL[name](pilot)
         await told(pilot)
         assert await picture(pilot) == snapshot.use_extension(SVGImageExtension)
