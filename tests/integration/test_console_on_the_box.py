@@ -40,8 +40,10 @@ async def test_an_operator_sees_and_does_all_on_real_parts(stand: Stand, tmp_pat
 
             # A test call: it rings, until it is answered, until it is hung up.
             terminal.press(b"i")
-            await screen.shows("Inject an action")
-            terminal.press(b"Local/602@default/n\t")
+            await screen.shows("Inject an action", "nothing is sent like this", "Esc leave")
+            terminal.press(b"Local/602@default/n")
+            await screen.shows("Channel +Local/602@default/n")
+            terminal.press(b"\t")
             await screen.types_at("Extension")
             terminal.press(b"601")
             await screen.shows("Channel: Local/602@default/n", "Exten: 601")
@@ -56,7 +58,7 @@ async def test_an_operator_sees_and_does_all_on_real_parts(stand: Stand, tmp_pat
 
             # A pause holds what another client inserts; of two rows one is discarded, the other goes when it may.
             terminal.press(b"p")
-            await screen.shows("Stop the queue")
+            await screen.shows("Stop the queue", "Reason +for those", "Esc leave it running")
             terminal.press(b"lunch" + ENTER)
             await screen.shows("‖ PAUSED", "sending is paused by .*: lunch")
             waits, unwanted = (stand.produce(call("Local/632@default/n", exten="610", callerid=f"V{n}")) for n in "23")

@@ -34,6 +34,8 @@ class Screen:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
         self._seen = 0
         self._held = ""
+        self._was_put = False
+        """The cursor was moved, and nothing was written since."""
 
     def text(self) -> str:
         """All of it, line by line."""
@@ -58,11 +60,12 @@ class Screen:
         return [match for match in found if match is not None]
 
     async def types_at(self, pattern: str, seconds: float = PATIENCE) -> None:
-        """Wait until what is typed goes to this line: the cursor, though hidden, is left where the focus is."""
+        """Wait until the focus was moved to this line: each painting ends by putting the cursor, though it is hidden,
+        where the focus is, but for a focus that was there before the first."""
 
         def is_there() -> bool:
             lines = self.text().split("\n")
-            return re.search(pattern, lines[min(self._line, self._height - 1)]) is not None
+            return self._was_put and re.search(pattern, lines[min(self._line, self._height - 1)]) is not None
 
         try:
             await self._terminal.until(is_there, seconds)
@@ -73,6 +76,7 @@ class Screen:
         text, at = self._held + text, 0
         while at < len(text) and (token := _TOKEN.match(text, at)):
             at = token.end()
+            self._was_put = bool(token["line"])
             if token["line"]:
                 self._line, self._column = int(token["line"]) - 1, int(token["column"]) - 1
             elif token["clear"]:
