@@ -21,7 +21,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from acqs_tui.records import Shown, Window
+from acqs_tui.records import Key, Shown, Window
 
 S = TypeVar("S", bound=Shown)
 
@@ -125,7 +125,9 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self.sorted_by = ""
         self.empty: Callable[[], str] = str
         """What is said where nothing is to be shown."""
-        self._key: tuple[object, ...] | None = None
+        self._key: Key | None = None
+        """Where the selected record stood when it was last visible, in the order `_key_by`."""
+        self._key_by = window.sort
         self._pending: dict[int, S] = {}
         self._frozen = False
         self._base, self._columns = Style(), self._laid_out()
@@ -169,9 +171,21 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         if self.following:
             self._select(len(self.window) - 1)
             self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)  # also before there is a bar
-        elif self.selected is not None and self.window.index(self.selected) is None and self._key is not None:
-            self._select(self.window.nearest(self._key))
+        elif self.selected is not None:
+            self._stay(self.selected)
         self.refresh()
+
+    def _stay(self, selected: int) -> None:
+        """Know where the selected record stands now; where it is hidden or gone, select what is nearest to there."""
+        window = self.window
+        if window.index(selected) is not None:
+            self._note(selected)
+            return
+        key = self._key
+        if self._key_by is not window.sort:  # in another order it stood elsewhere
+            record = window.records.get(selected)
+            key = None if record is None else window.sort(record)
+        self._select(0 if key is None else window.nearest(key))
 
     def _grow_to(self, size: Size) -> None:
         """Take this size. While a bar is shown and stays nothing else moves, and the screen need not be laid out."""
@@ -290,10 +304,13 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     def _select(self, line: int) -> None:
         chosen = self.window[line].id if 0 <= line < len(self.window) else None
-        self._key = None if chosen is None else self.window.key_of(chosen)
+        self._note(chosen)
         if chosen != self.selected:
             self.selected = chosen
             self.post_message(self.Highlighted())
+
+    def _note(self, visible: int | None) -> None:
+        self._key, self._key_by = None if visible is None else self.window.key_of(visible), self.window.sort
 
     # Drawing.
 

@@ -51,7 +51,8 @@ class Window(Generic[S]):
         self.records: dict[int, S] = {}
         self._visible: list[Key] = []
         self._keys: dict[int, Key] = {}
-        self._sort: Callable[[S], Key] = by_id
+        self.sort: Callable[[S], Key] = by_id
+        """By what the visible ones are ordered."""
         self._passes: Callable[[S], bool] = lambda record: True
         self.dropped = 0
         """Records that were let go because there were more than `size`."""
@@ -74,7 +75,7 @@ class Window(Generic[S]):
         return None if key is None else bisect.bisect_left(self._visible, key)
 
     def nearest(self, key: Key) -> int:
-        """The line at which something with this key stands or would stand."""
+        """The line at which something with this key, made by `sort`, stands or would stand."""
         return min(bisect.bisect_left(self._visible, key), max(0, len(self._visible) - 1))
 
     def key_of(self, record_id: int) -> Key | None:
@@ -107,7 +108,7 @@ class Window(Generic[S]):
 
     def show(self, passes: Callable[[S], bool], sort: Callable[[S], Key] = by_id) -> None:
         """Show those that pass, in this order, from now on."""
-        self._passes, self._sort = passes, sort
+        self._passes, self.sort = passes, sort
         self._rebuild()
 
     def _put_one(self, record: S, change: Change) -> None:
@@ -117,7 +118,7 @@ class Window(Generic[S]):
             if old is not None:
                 self._hide(record.id)
             return
-        key = self._sort(record)
+        key = self.sort(record)
         if key == old:
             return
         if old is not None:
@@ -137,7 +138,7 @@ class Window(Generic[S]):
         change.added, change.rebuilt = max(0, len(self._visible) - before), True
 
     def _rebuild_with(self, fresh: list[S]) -> None:
-        keys = {record.id: self._sort(record) for record in fresh if self._passes(record)}
+        keys = {record.id: self.sort(record) for record in fresh if self._passes(record)}
         known = self._keys
         moved = {record.id for record in fresh if record.id in known and known[record.id] != keys.get(record.id)}
         if moved:
@@ -161,7 +162,7 @@ class Window(Generic[S]):
             self._visible.sort()
 
     def _rebuild(self) -> None:
-        sort, passes = self._sort, self._passes
+        sort, passes = self.sort, self._passes
         self._keys = {record.id: sort(record) for record in self.records.values() if passes(record)}
         self._visible = sorted(self._keys.values())
 

@@ -1,0 +1,71 @@
+"""The list widget, on records that are put into it: what stays selected, marked and in view."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import AsyncIterator
+
+import pytest
+from textual.pilot import Pilot
+
+from acqs_core.action import Status
+from acqs_core.filter import parse
+from acqs_core.settings import ControlSettings, Settings
+from acqs_tui.app import Console
+from acqs_tui.panes.queue import TABS, QueuePane
+from acqs_tui.rows import SORTS, RowRecord
+from tests.tui import scene
+from tests.tui.driving import console_of
+
+
+@pytest.fixture
+async def alone() -> AsyncIterator[Pilot[int]]:
+    """A console without an engine, with the rows of the night."""
+    with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
+        console = Console(Settings(control=ControlSettings(folder=folder)), read_only=True, clock=lambda: scene.NOW)
+        async with console.run_test(size=(120, 40)) as pilot:
+            console.queue_pane.put(rows())
+            yield pilot
+
+
+def rows() -> list[RowRecord]:
+    return [RowRecord(view, scene.NOW) for view in scene.rows()]
+
+
+async def test_a_selected_row_that_is_hidden_gives_way_to_one_that_is_not(alone: Pilot[int]) -> None:
+    """In every order, behind every tab and filter."""
+    pane = console_of(alone).queue_pane
+    lines = pane.lines
+    some = [record.id for record in rows()[::8]]
+    for before, sort, tab, wanted in itertools.product(("id", "age"), SORTS, TABS, ("", "!action:originate", "nobody")):
+        for man_id in some:
+            show(pane, "All", "", before)
+            lines.select(man_id)
+            pane.sort(sort)
+            show(pane, tab, wanted, sort)
+            visible = {one.id for one in lines.window.visible()}
+            expected = {man_id} if man_id in visible else visible
+            assert lines.selected in expected if expected else lines.selected is None
+
+
+def show(pane: QueuePane, tab: str, wanted: str, sort: str) -> None:
+    pane.filter = parse(wanted)
+    pane._tab = tab
+    pane.sort(sort)
+
+
+async def test_a_row_that_leaves_its_tab_gives_its_place_to_the_next(alone: Pilot[int]) -> None:
+    pane = console_of(alone).queue_pane
+    lines = pane.lines
+    show(pane, "NEW", "", "status")
+    first, second = (record.id for record in lines.window.visible())
+    lines.following = False
+    lines.select(first)
+    pane.put(
+        [
+            RowRecord(view, scene.NOW)
+            for view in scene.rows((("call", Status.DEAD, None, 1.0),) * (first - scene.FIRST + 1))
+        ]
+    )
+    assert lines.selected == second
