@@ -84,6 +84,8 @@ class Filter:
     text: str
     """As it was written."""
     terms: tuple[Callable[[Record], bool], ...]
+    fields: frozenset[str] = frozenset()
+    """The fields that it asks for by name: one that asks for the age passes others as time passes."""
 
     def __call__(self, record: Record) -> bool:
         return all(term(record) for term in self.terms)
@@ -97,15 +99,17 @@ def parse(text: str, fields: Collection[str] | None = None) -> Filter:
 
     Raises FilterInvalid saying which part was not understood, and what to write instead.
     """
-    terms, position = [], 0
+    terms, asked, position = [], set(), 0
     while text[position:].strip():
         match = _TERM.match(text, position)
         assert match is not None  # every part of the expression may be empty
         if match["bare"] is None and match["quoted"] is None and match["regex"] is None:
             raise FilterInvalid(_not_understood(text[position:].strip(), match["field"]))
         terms.append(_term(match, fields))
+        if match["field"] is not None:
+            asked.add(match["field"].lower())
         position = match.end()
-    return Filter(text.strip(), tuple(terms))
+    return Filter(text.strip(), tuple(terms), frozenset(asked))
 
 
 def of_row(row: Row, outcome: str = "") -> Fields:

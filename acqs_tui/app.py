@@ -137,6 +137,7 @@ class Console(App[int]):
         if rows:
             self.queue_pane.put(rows)
         self.queue_pane.forget(gone)
+        self.queue_pane.grow_older()
         self.deeds.see(rows)
         self.looks.see(rows)
         if (can := self.deeds.abilities()) != self._could:

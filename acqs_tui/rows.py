@@ -54,7 +54,7 @@ class RowRecord:
         if name in _PLAIN:
             return str(getattr(row, name))
         if name == "age":
-            return "" if row.age is None else str(row.age)
+            return _seconds(row.age)
         return of_row(row, self.outcome).field(name)
 
     @property
@@ -72,6 +72,33 @@ class RowRecord:
         if self._folded is None:
             self._folded = self.text.casefold()
         return self._folded
+
+
+class ByNow:
+    """A row for a filter that asks how old it is: older than when it was read."""
+
+    __slots__ = ("_clock", "_record")
+
+    def __init__(self, record: RowRecord, clock: Callable[[], float]) -> None:
+        self._record, self._clock = record, clock
+
+    def field(self, name: str, /) -> str:
+        """A field's text; the age is that of now."""
+        return _seconds(self._record.age(self._clock())) if name == "age" else self._record.field(name)
+
+    @property
+    def text(self) -> str:
+        """All its fields, one a line."""
+        return self._record.text
+
+    @property
+    def folded(self) -> str:
+        """The same in small letters."""
+        return self._record.folded
+
+
+def _seconds(age: float | None) -> str:
+    return "" if age is None else str(age)
 
 
 _PLAIN = frozenset(ROW_FIELDS[:10]) - {"outcome", "age"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,12 +14,15 @@ from acqs_core.filter import Filter, parse
 from acqs_tui.events import printable
 from acqs_tui.lines import Cell, Column, Lines
 from acqs_tui.records import Window
-from acqs_tui.rows import GLYPHS, SORTS, RowRecord
+from acqs_tui.rows import GLYPHS, SORTS, ByNow, RowRecord
 
 TABS = ("All", *Status, "Unknown")
 
 STUCK = 30.0
 """Seconds after which a row that is still NEW or QUEUE is shown as an alarm."""
+
+AGAIN = 5000
+"""Rows at which an age filter looks again in one frame: some 10 ms, so that no key waits for it."""
 
 
 def ages(seconds: float | None) -> str:
@@ -82,6 +86,10 @@ class QueuePane(Vertical):
         self.lines.empty = self._empty
         self.filter = parse("")
         self._tab = "All"
+        self._clock = clock
+        self._second = 0
+        self._aging: Iterator[int] = iter(())
+        """Rows at which the age filter has not looked again in this round."""
 
     def compose(self) -> ComposeResult:
         """The tabs and the rows."""
@@ -103,6 +111,18 @@ class QueuePane(Vertical):
     def put(self, rows: Iterable[RowRecord]) -> None:
         """Rows that are new or have changed."""
         self.lines.put(rows)
+
+    def grow_older(self) -> None:
+        """Look again at some rows where the filter asks for the age, at each once a second or as soon as can be."""
+        if "age" not in self.filter.fields or self.lines.frozen:
+            return
+        records, second = self.lines.window.records, int(self._clock())
+        some = list(itertools.islice(self._aging, AGAIN))
+        if not some and second != self._second:
+            self._second, self._aging = second, iter(list(records))
+            some = list(itertools.islice(self._aging, AGAIN))
+        if some:
+            self.lines.put([records[man_id] for man_id in some if man_id in records])
 
     def forget(self, man_ids: Iterable[int]) -> None:
         """Rows that are no longer in the table."""
@@ -146,13 +166,17 @@ class QueuePane(Vertical):
         self.lines.settle()
 
     def _passes(self) -> Callable[[RowRecord], bool]:
-        tab, wanted = self._tab, self.filter
+        tab, wanted = self._tab, self._wanted()
         if tab == "All":
             return wanted
         if tab == "Unknown":
             return lambda record: record.is_unknown and wanted(record)
         status = Status(tab)
         return lambda record: record.status is status and wanted(record)
+
+    def _wanted(self) -> Callable[[RowRecord], bool]:
+        wanted, clock = self.filter, self._clock
+        return (lambda record: wanted(ByNow(record, clock))) if "age" in wanted.fields else wanted
 
     def chosen(self) -> list[RowRecord]:
         """The marked rows, else the selected one."""

@@ -13,17 +13,18 @@ from acqs_core.action import Status
 from acqs_core.filter import parse
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
-from acqs_tui.panes.queue import TABS, QueuePane
+from acqs_tui.panes.queue import AGAIN, TABS, QueuePane
 from acqs_tui.rows import SORTS, RowRecord
 from tests.tui import scene
-from tests.tui.driving import console_of
+from tests.tui.driving import console_of, until
+from tests.tui.scripted import Clock
 
 
 @pytest.fixture
 async def alone() -> AsyncIterator[Pilot[int]]:
     """A console without an engine, with the rows of the night."""
     with tempfile.TemporaryDirectory(prefix="acqs-") as folder:
-        console = Console(Settings(control=ControlSettings(folder=folder)), read_only=True, clock=lambda: scene.NOW)
+        console = Console(Settings(control=ControlSettings(folder=folder)), read_only=True, clock=Clock(scene.NOW))
         async with console.run_test(size=(120, 40)) as pilot:
             console.queue_pane.put(rows())
             yield pilot
@@ -69,3 +70,24 @@ async def test_a_row_that_leaves_its_tab_gives_its_place_to_the_next(alone: Pilo
         ]
     )
     assert lines.selected == second
+
+
+@pytest.mark.parametrize("at_once", [5, AGAIN])
+async def test_a_row_passes_an_age_filter_as_soon_as_it_is_old_enough(
+    alone: Pilot[int], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_tui.panes.queue.AGAIN", at_once)
+    console = console_of(alone)
+    pane, window = console.queue_pane, console.queue_pane.lines.window
+    pane.apply(parse("status:new age:>30"))
+    assert len(window) == 0
+    clock = console.clock
+    assert isinstance(clock, Clock)
+    clock.now += 29.5
+    await until(alone, lambda: len(window) == 1)
+    clock.now += 1
+    await until(alone, lambda: len(window) == 2)
+    pane.apply(parse("status:new !age:>32"))
+    assert len(window) == 2
+    clock.now += 10
+    await until(alone, lambda: len(window) == 0)

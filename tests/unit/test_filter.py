@@ -105,6 +105,10 @@ def test_an_empty_filter_says_that_it_is_none() -> None:
     assert parse("a")
 
 
+def test_a_filter_tells_for_which_fields_it_asks() -> None:
+    assert parse('AGE:>60 !status:new age "x:y" /x:y/', ROW_FIELDS).fields == {"age", "status"}
+
+
 @given(st.text())
 def test_any_text_is_understood_or_refused_and_never_breaks(text: str) -> None:
     with contextlib.suppress(FilterInvalid):
