@@ -34,7 +34,7 @@ PAGE = 500
 LOOK_BACK = 100
 """man_ids below the newest that are asked for again: a slow producer's row may come after one with a higher id."""
 
-NEWER_EVERY, STALE_EVERY = 0.5, 2.0
+NEWER_EVERY, STALE_EVERY = 0.5, 1.0
 """Seconds between looks for rows that producers inserted, and at rows that others may have changed."""
 
 MOST_EVENTS = 20_000
@@ -65,7 +65,7 @@ class Feed:
         self.loaded, self.loading = 0, False
         """Rows of the window that were read so far, and whether more are being read."""
         self.stale: Callable[[], list[int]] = list
-        """Gives the man_ids whose rows are on the screen or not final: they are read again now and then."""
+        """Gives the man_ids of the rows that are to be read again next: those on the screen first."""
         self._process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
         self._rows: dict[int, RowRecord] = {}
@@ -213,7 +213,7 @@ class Feed:
         """Rows that others changed: another engine, another operator, a purge."""
         while True:
             await asyncio.sleep(STALE_EVERY)
-            man_ids = self.stale()[:PAGE]
+            man_ids = list(dict.fromkeys(self.stale()))[:PAGE]
             if man_ids:
                 with contextlib.suppress(AcqsError):
                     rows = unpack(await client.ask("rows", man_ids=man_ids), self._clock())

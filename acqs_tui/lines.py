@@ -129,6 +129,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         """Where the selected record stood when it was last visible, in the order `_key_by`."""
         self._key_by = window.sort
         self._pending: dict[int, S] = {}
+        self._leaving: set[int] = set()
+        """What came, and what is gone, since the view was frozen."""
         self._frozen = False
         self._base, self._columns = Style(), self._laid_out()
         self._styles: dict[tuple[str, bool], Style] = {}
@@ -147,6 +149,19 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             self.came += change.added
         self.settle()
 
+    def forget(self, record_ids: Iterable[int]) -> None:
+        """These are gone; while the view is frozen they stay in it."""
+        gone = set(record_ids)
+        if self._frozen:
+            self._leaving |= gone
+            return
+        self.window.remove(gone)
+        self.settle()
+
+    def newest(self, record_id: int) -> S | None:
+        """A record as it came last, shown or not."""
+        return self._pending.get(record_id) or self.window.records.get(record_id)
+
     @property
     def frozen(self) -> bool:
         """Whether the view stands still; nothing is lost meanwhile."""
@@ -162,7 +177,9 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self._frozen = on
         if not on:
             waited, self._pending = self._pending, {}
+            leaving, self._leaving = self._leaving, set()
             self.put(waited.values())
+            self.forget(leaving)
 
     def settle(self) -> None:
         """The window has changed: find the selected record's line again, and draw."""
@@ -201,6 +218,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self.window.clear()
         self.marked.clear()
         self._pending.clear()
+        self._leaving.clear()
         self.selected, self._key, self.following, self.came = None, None, True, 0
         self.settle()
 

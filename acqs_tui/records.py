@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from acqs_core.filter import Record
@@ -31,6 +32,28 @@ S = TypeVar("S", bound=Shown)
 def by_id(record: Shown) -> Key:
     """The order in which things came."""
     return (record.id,)
+
+
+class Rounds:
+    """Goes through ids a part at a time, round after round, through those that there are when a round begins."""
+
+    def __init__(self, ids: Callable[[], Iterable[int]]) -> None:
+        self._ids = ids
+        self._left: Iterator[int] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the next one begins a round."""
+        return self._left is None
+
+    def take(self, most: int) -> list[int]:
+        """The next ones; none at the end of a round, once."""
+        if self._left is None:
+            self._left = iter(list(self._ids()))
+        some = list(itertools.islice(self._left, most))
+        if not some:
+            self._left = None
+        return some
 
 
 @dataclasses.dataclass(slots=True)

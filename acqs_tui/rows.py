@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
-from acqs_core.action import Status
+from acqs_core.action import Row, Status
 from acqs_core.control.wire import RowView
 from acqs_core.filter import ROW_FIELDS, of_row
 from acqs_tui.records import Key
@@ -45,6 +47,25 @@ class RowRecord:
     def is_unknown(self) -> bool:
         """Whether it was or may have been written and nobody knows what became of it."""
         return self.status is Status.SENT and self.outcome == "unknown"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether Asterisk has answered it and nothing more comes: it is no call."""
+        row = self.view.row
+        return row.response == "Y" and row.status is Status.SENT and row.action.strip().lower() != "originate"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it stays as it is, but for a discard or a purge."""
+        return self.view.row.status is Status.DEAD or self.is_done
+
+    def says_the_same(self, other: RowRecord | None) -> bool:
+        """Whether the other is this row, read at another time and otherwise no other."""
+        if other is None:
+            return False
+        mine, theirs = self.view, other.view
+        same_outcome = (mine.outcome, mine.cause, mine.message) == (theirs.outcome, theirs.cause, theirs.message)
+        return same_outcome and _but_its_age(mine.row) == _but_its_age(theirs.row)
 
     def field(self, name: str, /) -> str:
         """A field's text, for a filter."""
@@ -100,6 +121,8 @@ class ByNow:
 def _seconds(age: float | None) -> str:
     return "" if age is None else str(age)
 
+
+_but_its_age = operator.attrgetter(*(field.name for field in dataclasses.fields(Row) if field.name != "age"))
 
 _PLAIN = frozenset(ROW_FIELDS[:10]) - {"outcome", "age"}
 

@@ -40,11 +40,7 @@ class Followed:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more comes: DEAD, or answered and no call."""
-        if not self.steps:
-            return False
-        row = self.steps[-1].view.row
-        originates = row.action.strip().lower() == "originate"
-        return row.status is Status.DEAD or (row.status is Status.SENT and row.response == "Y" and not originates)
+        return bool(self.steps) and self.steps[-1].is_final
 
     def drawn(self) -> Content:
         """Its statuses in a row, the channel and the outcome."""

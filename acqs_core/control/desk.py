@@ -11,7 +11,7 @@ import asyncio
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypeVar
 
@@ -48,8 +48,9 @@ Actor = Annotated[str, Field(max_length=100)]
 class Desk:
     """Answers requests for one engine.
 
-    `wake` tells it that a row was inserted; `stop` ends it, where a console may; `trouble` says
-    why its sender sends nothing now. All are called from a thread.
+    `wake` tells it that a row was inserted, `touched` which rows a deed has changed, so that every
+    console sees them; `stop` ends it, where a console may; `trouble` says why its sender sends
+    nothing now. All are called from a thread.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Desk:
         wake: Callable[[], object],
         stop: Callable[[], object] | None = None,
         trouble: Callable[[], str | None] = lambda: None,
+        touched: Callable[[Sequence[int]], object] = lambda man_ids: None,
     ) -> None:
         self._settings, self._wake, self._stop, self._trouble = settings, wake, stop, trouble
+        self._touched = touched
         self._db = Database.of(settings.queue, pool_size=THREADS)
         self._store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
         self._leases = Leases(self._db)
@@ -189,13 +192,20 @@ class Desk:
 
     def retry(self, *, actor: Actor, man_id: ManId, may_call_twice: bool = False, expect: Status | None = None) -> int:
         """End an action that is `expect` and insert a copy of it; the copy's man_id."""
-        copy = self._store.retry(man_id, actor=actor, force=may_call_twice, expect=expect)
+        try:
+            copy = self._store.retry(man_id, actor=actor, force=may_call_twice, expect=expect)
+        finally:
+            self._touched([man_id])  # refused, too: then it is not what the console shows
+        self._touched([copy])
         self._wake()
         return copy
 
     def discard(self, *, actor: Actor, man_id: ManId, expect: Status | None = None) -> None:
         """End an action that is `expect`."""
-        self._store.discard(man_id, actor=actor, expect=expect)
+        try:
+            self._store.discard(man_id, actor=actor, expect=expect)
+        finally:
+            self._touched([man_id])
 
     def discard_stale(self, *, actor: Actor, older_than: Seconds, age: Seconds | None = None) -> dict[str, Any]:
         """Discard what was entered more than so many seconds ago and is not written yet, while the queue is paused:
@@ -204,7 +214,7 @@ class Desk:
         if not self._store.control().paused:
             raise Refused("sending goes on, so nothing stale is discarded: pause first")
         until, discarded = time.monotonic() + PATIENCE, 0
-        for batch in self._store.discard_older(older_than, actor=actor, age=age):
+        for batch in self._store.discard_older(older_than, actor=actor, age=age, tell=self._touched):
             discarded += batch
             if time.monotonic() > until:
                 return {"discarded": discarded, "more": True}
@@ -213,6 +223,7 @@ class Desk:
     def insert(self, *, actor: Actor, action: str, callerid: str = "", lines: tuple[str, ...] = ()) -> int:
         """Insert an action as NEW; its man_id."""
         man_id = self._store.insert(NewAction(action, callerid, lines), actor=actor)
+        self._touched([man_id])
         self._wake()
         return man_id
 

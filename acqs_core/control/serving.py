@@ -8,7 +8,7 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from acqs_core.control import places
 from acqs_core.control.desk import Desk
@@ -34,7 +34,10 @@ async def served(engine: Engine, *, stop: Callable[[], None] | None = None) -> A
     def trouble() -> str | None:
         return None if engine.sender is None else engine.sender.trouble
 
-    desk = Desk(settings, functools.partial(tell, engine.wake), ended_by_console, trouble)
+    def touched(man_ids: Sequence[int]) -> None:
+        tell(engine.telemetry.touched.update, man_ids)
+
+    desk = Desk(settings, functools.partial(tell, engine.wake), ended_by_console, trouble, touched)
 
     def greeting() -> Message:
         return {

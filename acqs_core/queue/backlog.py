@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from acqs_core.action import Outcome, Status
@@ -95,10 +95,17 @@ class Backlogs(Operations):
             self.record([], [JournalEntry(None, "paused", reason, actor)])
         return bool(changed)
 
-    def discard_older(self, seconds: float, *, actor: str, age: float | None = None) -> Iterator[int]:
+    def discard_older(
+        self,
+        seconds: float,
+        *,
+        actor: str,
+        age: float | None = None,
+        tell: Callable[[Sequence[int]], object] = lambda man_ids: None,
+    ) -> Iterator[int]:
         """Discard the rows that were entered more than so many seconds ago and are not written yet: how many, after
-        each small batch. Stop iterating to stop. `age` is what the operator asked for (seconds), where that was a
-        moment ago.
+        each small batch, whose man_ids `tell` is given. Stop iterating to stop. `age` is what the operator asked for
+        (seconds), where that was a moment ago.
 
         Pause first, or a row may be claimed meanwhile. QUEUE rows come first: while paused they can only become NEW.
         Of a batch whose reply is lost (QueueUnavailable), rows may be DEAD and discarded without a journal line.
@@ -112,7 +119,9 @@ class Backlogs(Operations):
                     for piece in pieces(self._ids(clause, bounds | {"seconds": seconds})):
                         self._end_all(piece, status, Outcome.DISCARDED, mark)
                         values = {"ids": piece, "message": MESSAGE.fit(mark), "actor": ACTOR.fit(actor)}
-                        yield self._change(self._journal_discarded, values | {"detail": f"was {status}"})
+                        discarded = self._change(self._journal_discarded, values | {"detail": f"was {status}"})
+                        tell(piece)
+                        yield discarded
 
     def _spans(self, lane: str, status: Status) -> Iterator[tuple[str, dict[str, Any]]]:
         """The rows of a lane and status in spans of keys: what stands after FROM, and its values."""

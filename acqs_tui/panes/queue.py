@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,7 +12,7 @@ from acqs_core.action import Status
 from acqs_core.filter import Filter, parse
 from acqs_tui.events import printable
 from acqs_tui.lines import Cell, Column, Lines
-from acqs_tui.records import Window
+from acqs_tui.records import Rounds, Window
 from acqs_tui.rows import GLYPHS, SORTS, ByNow, RowRecord
 
 TABS = ("All", *Status, "Unknown")
@@ -23,6 +22,9 @@ STUCK = 30.0
 
 AGAIN = 5000
 """Rows at which an age filter looks again in one frame: some 10 ms, so that no key waits for it."""
+
+OPEN, FINAL = 300, 100
+"""Rows off the screen that are read again at a time, beside those on it: such that may go on, and such that may not."""
 
 
 def ages(seconds: float | None) -> str:
@@ -88,8 +90,10 @@ class QueuePane(Vertical):
         self._tab = "All"
         self._clock = clock
         self._second = 0
-        self._aging: Iterator[int] = iter(())
-        """Rows at which the age filter has not looked again in this round."""
+        records = self.lines.window.records
+        self._aging = Rounds(lambda: records)
+        self._open = Rounds(lambda: [man_id for man_id, record in records.items() if not record.is_final])
+        self._final = Rounds(lambda: [man_id for man_id, record in records.items() if record.is_final])
 
     def compose(self) -> ComposeResult:
         """The tabs and the rows."""
@@ -109,27 +113,27 @@ class QueuePane(Vertical):
         return f"none of {held:,} rows {'passes the filter, Esc shows all' if self.filter else f'is {self._tab}'}"
 
     def put(self, rows: Iterable[RowRecord]) -> None:
-        """Rows that are new or have changed."""
-        self.lines.put(rows)
+        """Rows that were read; one that has not changed stays the record that it was."""
+        changed = [row for row in rows if not row.says_the_same(self.lines.newest(row.id))]
+        if changed:
+            self.lines.put(changed)
 
     def grow_older(self) -> None:
         """Look again at some rows where the filter asks for the age, at each once a second or as soon as can be."""
         if "age" not in self.filter.fields or self.lines.frozen:
             return
-        records, second = self.lines.window.records, int(self._clock())
-        some = list(itertools.islice(self._aging, AGAIN))
-        if not some and second != self._second:
-            self._second, self._aging = second, iter(list(records))
-            some = list(itertools.islice(self._aging, AGAIN))
-        if some:
-            self.lines.put([records[man_id] for man_id in some if man_id in records])
+        if self._aging.is_over:
+            if self._second == int(self._clock()):
+                return
+            self._second = int(self._clock())
+        records = self.lines.window.records
+        self.lines.put([records[man_id] for man_id in self._aging.take(AGAIN) if man_id in records])
 
     def forget(self, man_ids: Iterable[int]) -> None:
         """Rows that are no longer in the table."""
         gone = list(man_ids)
         if gone:
-            self.lines.window.remove(gone)
-            self.lines.settle()
+            self.lines.forget(gone)
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """Show the rows of this status."""
@@ -188,8 +192,10 @@ class QueuePane(Vertical):
         return [] if selected is None else [selected]
 
     def to_freshen(self) -> list[int]:
-        """Rows on the screen that others may change."""
-        lines = self.lines
+        """Rows that others may have changed or purged: those on the screen, and in turn all that the window holds,
+        the final ones more seldom."""
+        lines, held = self.lines, self.lines.window.records
         first = max(0, round(lines.scroll_y))
         shown = range(first, min(len(lines.window), first + max(0, lines.size.height - 1)))
-        return [lines.window[line].id for line in shown if lines.window[line].status is not Status.DEAD]
+        seen = [lines.window[line].id for line in shown]
+        return seen + [one for one in (*self._open.take(OPEN), *self._final.take(FINAL)) if one in held]

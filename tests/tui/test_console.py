@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+import pytest
 from textual.pilot import Pilot
 
-from acqs_core.action import Status, call
+from acqs_core.action import Status, call, raw
 from acqs_core.engine import Engine
+from acqs_tui.records import Rounds
 from tests.tui.driving import console_of, press, until
 
 
@@ -52,3 +56,37 @@ async def test_home_stays_on_the_only_row_when_others_come(engine: Engine, pilot
     second = engine.store.insert(call("PJSIP/busy", exten="610"), actor="test")
     await until(pilot, lambda: second in lines.window.records)
     assert (lines.selected, lines.came) == (first, 1)
+
+
+async def test_what_others_change_and_purge_off_the_screen_is_found(
+    engine: Engine, pilot: Pilot[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("acqs_tui.feed.STALE_EVERY", 0.02)
+    monkeypatch.setattr("acqs_tui.panes.queue.OPEN", 7)
+    monkeypatch.setattr("acqs_tui.panes.queue.FINAL", 3)
+    monkeypatch.setattr("acqs_tui.feed.LOOK_BACK", 0)
+    engine.store.pause(actor="test")
+    made = [engine.store.insert(raw("Ping", []), actor="test") for _ in range(100)]
+    lines = console_of(pilot).queue_pane.lines
+    records = lines.window.records
+    await until(pilot, lambda: len(records) == 100)
+    await until(pilot, lambda: lines.scroll_y > 3)
+    engine.store.discard(made[0], actor="elsewhere")
+    engine.store.discard(made[1], actor="elsewhere")
+    await until(pilot, lambda: {records[one].status for one in made[:2]} == {Status.DEAD})
+    await press(pilot, "f")
+    with sqlite3.connect(engine.settings.queue.url.get_secret_value().removeprefix("sqlite:///")) as database:
+        database.execute("DELETE FROM vicidial_manager WHERE man_id IN (?, ?)", (made[0], made[2]))
+    await until(pilot, lambda: lines._leaving == {made[0], made[2]})
+    assert len(records) == 100, "it stands still"
+    assert lines.waiting == 0, "to be read again is no change"
+    await press(pilot, "f")
+    assert len(records) == 98
+
+
+def test_rounds_go_through_all_and_begin_anew_with_those_that_are_there_then() -> None:
+    held = {1: "", 2: "", 3: ""}
+    rounds = Rounds(lambda: held)
+    assert (rounds.take(2), rounds.take(2)) == ([1, 2], [3])
+    held[4] = ""
+    assert (rounds.take(2), rounds.take(9), rounds.take(9)) == ([], [1, 2, 3, 4], [])

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from acqs_core.action import Outcome, Status, call
+from acqs_core.action import Outcome, Status, call, raw
 from acqs_core.control import places
 from acqs_core.control.client import Client
 from acqs_core.control.wire import RowView, decode, encode
@@ -170,6 +170,28 @@ async def test_what_is_stale_is_counted_and_discarded_only_while_the_queue_is_pa
     for man_id in made:
         last = (await console.ask("timeline", man_id=man_id))["journal"][-1]
         assert (last["event"], last["actor"]) == ("discarded", getpass.getuser())
+
+
+async def test_what_a_deed_changed_is_told_to_every_console_also_when_it_was_refused(
+    engine: Engine, console: Client
+) -> None:
+    await console.ask("pause")
+    made = [engine.store.insert(raw("Ping", []), actor="test") for _ in range(4)]  # touched by no engine
+    seen = Seen(console)
+    await console.follow("rows")
+    await console.ask("discard", man_id=made[0])
+    copy = await console.ask("retry", man_id=made[1])
+    inserted = await console.ask("insert", action="Ping")
+    engine.store.discard(made[2], actor="elsewhere")
+    with pytest.raises(Refused):
+        await console.ask("discard", man_id=made[2], expect="NEW")
+    await seen.until(lambda: all(seen.rows(man_id) for man_id in (*made[:3], copy, inserted)))
+    assert [seen.rows(man_id)[-1].row.status for man_id in made[:3]] == [Status.DEAD] * 3
+    async with asyncio.timeout(10):
+        while (await console.ask("discard_stale", older_than=0))["discarded"] == 0:  # noqa: ASYNC110 - it is time that passes
+            await asyncio.sleep(0.2)
+
+    await seen.until(lambda: any(view.row.status is Status.DEAD for view in seen.rows(made[3])))
 
 
 async def test_a_retry_of_what_is_another_by_now_is_refused(console: Client) -> None:
