@@ -194,8 +194,8 @@ class Console(App[int]):
             parts.append(f"❄ frozen, {lines.waiting:,} wait")
         elif not lines.following:
             parts.append(f"pinned, +{lines.came:,} new")
-        if isinstance(pane, EventsPane) and pane.missed:
-            parts.append(f"{pane.missed:,} not shown")
+        if missed := lines.unseen + (pane.missed if isinstance(pane, EventsPane) else 0):
+            parts.append(f"{missed:,} not shown")
         says = " · ".join(parts).replace("[", "\\[")
         if says != self._says.get(pane):
             self._says[pane] = pane.border_subtitle = says  # draws the whole pane, changed or not

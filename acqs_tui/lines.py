@@ -21,7 +21,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from acqs_tui.records import Key, Shown, Window
+from acqs_tui.records import Key, Shown, Window, too_many
 
 S = TypeVar("S", bound=Shown)
 
@@ -122,6 +122,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         """The view stays at the end, on the newest."""
         self.came = 0
         """Records that came since the view was pinned."""
+        self.unseen = 0
+        """Records that came and were let go while the view was frozen: more than the window holds."""
         self.sorted_by = ""
         self.empty: Callable[[], str] = str
         """What is said where nothing is to be shown."""
@@ -140,9 +142,12 @@ class Lines(ScrollView, Generic[S], can_focus=True):
     # What the pane tells it.
 
     def put(self, records: Iterable[S]) -> None:
-        """Take new and changed records; while the view is frozen they wait."""
+        """Take new and changed records; while the view is frozen the newest wait, as many as the window holds."""
         if self._frozen:
             self._pending.update((record.id, record) for record in records)
+            for record_id in too_many(self._pending, self.window.size):
+                del self._pending[record_id]
+                self.unseen += 1
             return
         change = self.window.put(records)
         if not self.following:
@@ -219,7 +224,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self.marked.clear()
         self._pending.clear()
         self._leaving.clear()
-        self.selected, self._key, self.following, self.came = None, None, True, 0
+        self.selected, self._key, self.following, self.came, self.unseen = None, None, True, 0, 0
         self.settle()
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from acqs_core.filter import Record
@@ -32,6 +32,12 @@ S = TypeVar("S", bound=Shown)
 def by_id(record: Shown) -> Key:
     """The order in which things came."""
     return (record.id,)
+
+
+def too_many(record_ids: Collection[int], size: int) -> list[int]:
+    """Of more than `size`, the lowest, which are to leave; a tenth more than must, so that it is not every time."""
+    over = len(record_ids) - size
+    return sorted(record_ids)[: over + size // 10] if over > 0 else []
 
 
 class Rounds:
@@ -195,11 +201,9 @@ class Window(Generic[S]):
             del self._visible[bisect.bisect_left(self._visible, key)]
 
     def _let_go(self, change: Change) -> None:
-        """Of too many, the lowest ids leave; a tenth more than must, so that it is not done every time."""
-        over = len(self.records) - self.size
-        if over <= 0:
+        leaving = too_many(self.records, self.size)
+        if not leaving:
             return
-        leaving = sorted(self.records)[: over + self.size // 10]
         for record_id in leaving:
             del self.records[record_id]
         gone = {record_id for record_id in leaving if self._keys.pop(record_id, None) is not None}

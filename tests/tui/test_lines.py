@@ -13,6 +13,7 @@ from acqs_core.action import Status
 from acqs_core.filter import parse
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
+from acqs_tui.events import LINES, EventRecord
 from acqs_tui.panes.queue import AGAIN, TABS, QueuePane
 from acqs_tui.rows import SORTS, RowRecord
 from tests.tui import scene
@@ -91,3 +92,23 @@ async def test_a_row_passes_an_age_filter_as_soon_as_it_is_old_enough(
     assert len(window) == 2
     clock.now += 10
     await until(alone, lambda: len(window) == 0)
+
+
+async def test_a_frozen_pane_holds_no_more_than_its_window_and_tells_what_it_let_go(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    lines = console.events_pane.lines
+    lines.window.size = 100
+    lines.freeze(True)
+    for first in range(1, 1001, 50):
+        console.events_pane.put(events(first, 50), 0)
+    assert 90 <= lines.waiting <= 100
+    assert lines.waiting + lines.unseen == 1000
+    console.frame()
+    assert f"{lines.unseen} not shown" in str(console.events_pane.border_subtitle)
+    lines.freeze(False)
+    assert lines.window.visible()[-1].id == 1000 * LINES, "the newest are kept"
+
+
+def events(first: int, count: int) -> list[EventRecord]:
+    text = "Event: Newstate\r\nChannel: PJSIP/1\r\nChannelStateDesc: Ringing"
+    return [EventRecord(number * LINES, 0.0, f"{text}\r\nUniqueid: {number}") for number in range(first, first + count)]
