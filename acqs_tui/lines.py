@@ -7,11 +7,9 @@ view; what comes meanwhile is counted, and End follows again.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -21,26 +19,16 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from acqs_tui.records import Key, Shown, Window, too_many
+from acqs_tui.columns import Cell, Column, fit, laid_out
+from acqs_tui.records import Key, Shown, Window
+from acqs_tui.waiting import Waiting
+
+__all__ = ["Cell", "Column", "Lines"]
 
 S = TypeVar("S", bound=Shown)
 
 MOST_KEPT = 500
 """Drawn lines that are kept: some screens full."""
-
-Cell = tuple[str, str]
-"""A cell's text, and the component class (without `lines--`) of its style; empty is plain."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Column(Generic[S]):
-    """One column. `width` 0 takes what is left; it is left out where the pane is narrower than `least`."""
-
-    title: str
-    width: int
-    cell: Callable[[S], Cell]
-    least: int = 0
-    right: bool = False
 
 
 class Lines(ScrollView, Generic[S], can_focus=True):
@@ -122,17 +110,13 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         """The view stays at the end, on the newest."""
         self.came = 0
         """Records that came since the view was pinned."""
-        self.unseen = 0
-        """Records that came and were let go while the view was frozen: more than the window holds."""
         self.sorted_by = ""
         self.empty: Callable[[], str] = str
         """What is said where nothing is to be shown."""
         self._key: Key | None = None
         """Where the selected record stood when it was last visible, in the order `_key_by`."""
         self._key_by = window.sort
-        self._pending: dict[int, S] = {}
-        self._leaving: set[int] = set()
-        """What came, and what is gone, since the view was frozen."""
+        self._waiting = Waiting(window)
         self._frozen = False
         self._base, self._columns = Style(), self._laid_out()
         self._styles: dict[tuple[str, bool], Style] = {}
@@ -144,10 +128,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
     def put(self, records: Iterable[S]) -> None:
         """Take new and changed records; while the view is frozen the newest wait, as many as the window holds."""
         if self._frozen:
-            self._pending.update((record.id, record) for record in records)
-            for record_id in too_many(self._pending, self.window.size):
-                del self._pending[record_id]
-                self.unseen += 1
+            self._waiting.put(records)
             return
         change = self.window.put(records)
         if not self.following:
@@ -156,16 +137,15 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     def forget(self, record_ids: Iterable[int]) -> None:
         """These are gone; while the view is frozen they stay in it."""
-        gone = set(record_ids)
         if self._frozen:
-            self._leaving |= gone
+            self._waiting.forget(record_ids)
             return
-        self.window.remove(gone)
+        self.window.remove(record_ids)
         self.settle()
 
     def newest(self, record_id: int) -> S | None:
         """A record as it came last, shown or not."""
-        return self._pending.get(record_id) or self.window.records.get(record_id)
+        return self._waiting.records.get(record_id) or self.window.records.get(record_id)
 
     @property
     def frozen(self) -> bool:
@@ -175,16 +155,20 @@ class Lines(ScrollView, Generic[S], can_focus=True):
     @property
     def waiting(self) -> int:
         """How many records wait for the view to go on."""
-        return len(self._pending)
+        return len(self._waiting.records)
+
+    @property
+    def unseen(self) -> int:
+        """How many of those that waited were let go: more than the window holds."""
+        return self._waiting.unseen
 
     def freeze(self, on: bool) -> None:
         """Let the view stand still, or show what has waited."""
         self._frozen = on
         if not on:
-            waited, self._pending = self._pending, {}
-            leaving, self._leaving = self._leaving, set()
-            self.put(waited.values())
-            self.forget(leaving)
+            waited, gone = self._waiting.take()
+            self.put(waited)
+            self.forget(gone)
 
     def settle(self) -> None:
         """The window has changed: find the selected record's line again, and draw."""
@@ -222,9 +206,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         """Forget all, as when another engine is shown."""
         self.window.clear()
         self.marked.clear()
-        self._pending.clear()
-        self._leaving.clear()
-        self.selected, self._key, self.following, self.came, self.unseen = None, None, True, 0, 0
+        self._waiting.clear()
+        self.selected, self._key, self.following, self.came = None, None, True, 0
         self.settle()
 
     @property
@@ -358,7 +341,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             return self._header(width)
         line = y - 1 + round(self.scroll_y)
         if y == 1 and not len(self.window):
-            return Strip([Segment(_fit(f" {self.empty()}", width), self._base + self._style("dim", False))])
+            return Strip([Segment(fit(f" {self.empty()}", width), self._base + self._style("dim", False))])
         if line >= len(self.window):
             return Strip.blank(width, self._base)
         return self._drawn(self.window[line], width)
@@ -368,7 +351,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         segments = [Segment(" " if self.can_mark else "", style)]
         for column, room in self._columns:
             title = f"{column.title}▲" if self.sorted_by and column.title == self.sorted_by else column.title
-            segments.append(Segment(_fit(title, room, column.right) + " ", style))
+            segments.append(Segment(fit(title, room, column.right) + " ", style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _drawn(self, record: S, width: int) -> Strip:
@@ -390,7 +373,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         for column, room in self._columns:
             text, name = column.cell(record)
             style = base + self._style(name, has_cursor) if name else base
-            segments += (Segment(_fit(text, room, column.right), style), Segment(" ", base))
+            segments += (Segment(fit(text, room, column.right), style), Segment(" ", base))
         return Strip(segments).adjust_cell_length(width, base)
 
     def _style(self, name: str, has_cursor: bool) -> Style:
@@ -402,18 +385,4 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         return found
 
     def _laid_out(self) -> list[tuple[Column[S], int]]:
-        """The columns that have room here, and their widths."""
-        shown = [column for column in self.columns if self.size.width >= column.least]
-        taken = sum(column.width + 1 for column in shown) + int(self.can_mark)
-        loose = [column for column in shown if not column.width]
-        left = max(0, self.size.width - taken)
-        share = left // len(loose) if loose else 0
-        return [(column, column.width or share) for column in shown]
-
-
-def _fit(text: str, width: int, right: bool = False) -> str:
-    """Text in exactly so many cells. What is not printable was made so by whoever made the cell."""
-    size = cell_len(text)
-    if size > width:
-        return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
-    return (" " * (width - size) + text) if right else text + " " * (width - size)
+        return laid_out(self.columns, self.size.width, int(self.can_mark))

@@ -77,7 +77,7 @@ async def test_what_others_change_and_purge_off_the_screen_is_found(
     await press(pilot, "f")
     with sqlite3.connect(engine.settings.queue.url.get_secret_value().removeprefix("sqlite:///")) as database:
         database.execute("DELETE FROM vicidial_manager WHERE man_id IN (?, ?)", (made[0], made[2]))
-    await until(pilot, lambda: lines._leaving == {made[0], made[2]})
+    await until(pilot, lambda: lines._waiting._gone == {made[0], made[2]})
     assert len(records) == 100, "it stands still"
     assert lines.waiting == 0, "to be read again is no change"
     await press(pilot, "f")
