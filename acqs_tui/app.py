@@ -28,6 +28,7 @@ from acqs_tui.palette import Palette
 from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
 from acqs_tui.panes.sessions import SessionsPane
+from acqs_tui.records import Window
 from acqs_tui.strip import FollowStrip
 from acqs_tui.terminal import heed_signals, obituary
 from acqs_tui.views import Views
@@ -185,7 +186,8 @@ class Console(App[int]):
     def _subtitle(self, pane: Pane) -> None:
         """Tell in the pane's lower border how much it shows."""
         lines = pane.lines
-        parts = [f"{len(lines.window):,}"]
+        held: Window[Any] = pane.events if isinstance(pane, EventsPane) else lines.window
+        parts = [f"{len(held):,}"]
         if pane.filter:
             parts.append(f"filter {pane.filter.text}")
         if lines.marked:
@@ -194,6 +196,8 @@ class Console(App[int]):
             parts.append(f"❄ frozen, {lines.waiting:,} wait")
         elif not lines.following:
             parts.append(f"pinned, +{lines.came:,} new")
+        if held.dropped:
+            parts.append(f"{held.dropped:,} older let go")
         if missed := lines.unseen + (pane.missed if isinstance(pane, EventsPane) else 0):
             parts.append(f"{missed:,} not shown")
         says = " · ".join(parts).replace("[", "\\[")

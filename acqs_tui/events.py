@@ -1,4 +1,4 @@
-"""An AMI event as a record of the events pane: folded to one line, or one of the lines of a whole one."""
+"""An AMI event as a record of the events pane: folded to one line, or whole, seen line by line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ FIRST = ("Channel", "ChannelStateDesc", "CallerIDName", "Uniqueid", "Cause", "Re
 
 
 class EventRecord:
-    """An event and when it was read (time of day, seconds). `line` is None for the folded one."""
+    """An event and when it was read (time of day, seconds). `line` is None but for one of its lines."""
 
-    __slots__ = ("_fields", "_folded", "at", "id", "line", "name", "raw")
+    __slots__ = ("_fields", "_folded", "at", "height", "id", "line", "name", "raw")
 
     def __init__(self, record_id: int, at: float, raw: str, line: str | None = None) -> None:
         self.id, self.at, self.raw, self.line = record_id, at, raw, line
         self.name = raw.partition("\r\n")[0].partition(":")[2].strip()
+        self.height = min(LINES, raw.count("\r\n") + 1)
+        """How many lines it has when it is shown whole."""
         self._fields: Fields | None = None
         self._folded: str | None = None
 
-    def whole(self) -> list[EventRecord]:
-        """A record for each of its lines."""
-        lines = self.raw.split("\r\n")[:LINES]
+    def lines(self) -> list[EventRecord]:
+        """A record for each of its lines; the first has the event's own id."""
+        lines = self.raw.split("\r\n")[: self.height]
         return [EventRecord(self.id + number, self.at, self.raw, line) for number, line in enumerate(lines)]
 
     @property

@@ -7,7 +7,8 @@ view; what comes meanwhile is counted, and End follows again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -147,6 +148,10 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         """A record as it came last, shown or not."""
         return self._waiting.records.get(record_id) or self.window.records.get(record_id)
 
+    def newest_first(self) -> Iterator[S]:
+        """All that came and is held, shown or not."""
+        return itertools.chain(reversed(self._waiting.records.values()), reversed(self.window.records.values()))
+
     @property
     def frozen(self) -> bool:
         """Whether the view stands still; nothing is lost meanwhile."""
@@ -209,6 +214,13 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self._waiting.clear()
         self.selected, self._key, self.following, self.came = None, None, True, 0
         self.settle()
+
+    def see(self, window: Window[S], columns: Iterable[Column[S]], selected: int | None) -> None:
+        """Show the same records otherwise, in other columns, and select this one."""
+        self.window, self.columns, self.selected = window, list(columns), selected
+        self.settle()
+        if not self.following and self.selected is not None:
+            self.select(self.selected)
 
     @property
     def selected_record(self) -> S | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from acqs_core.control.wire import RowView
 from acqs_tui.commands import BY_ID
-from acqs_tui.events import LINES, EventRecord
+from acqs_tui.events import EventRecord
 from acqs_tui.export import raw
 from acqs_tui.lines import Lines
 from acqs_tui.panes.sessions import SessionRecord
@@ -64,13 +64,7 @@ class Looks:
 
     def events_after(self, record_id: int) -> list[EventRecord]:
         """The events that the events pane holds and that came after this one, whatever its filter, oldest first."""
-        found: list[EventRecord] = []
-        for event in reversed(self._console.events_pane.lines.window.records.values()):
-            if event.id <= record_id:
-                break
-            if not event.line or event.line.startswith("Event:"):
-                found.append(event)
-        return found[::-1]
+        return self._console.events_pane.after(record_id)
 
     # Detail.
 
@@ -88,7 +82,7 @@ class Looks:
 
     def open(self, lines: Lines[Any], record_id: int) -> None:
         """The detail of this record of a list."""
-        record = lines.window.records.get(record_id)
+        record = lines.window.get(record_id)
         if isinstance(record, RowRecord):
             self._row(record.id)
         elif isinstance(record, SessionRecord):
@@ -141,8 +135,6 @@ class Looks:
         pane = self._console.pane
         records: list[Any] = pane.lines.window.visible()
         kind = {"queue": "rows", "sessions": "sessions", "events": "events"}[str(pane.id)]
-        if kind == "events":
-            records = list({event.id // LINES: event for event in records}.values())
         screen = ExportScreen(
             kind, records, lambda: dt.datetime.fromtimestamp(self._console.wall()), has_ami=kind != "sessions"
         )

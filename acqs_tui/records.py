@@ -98,6 +98,10 @@ class Window(Generic[S]):
         """All that are visible, in order."""
         return [self.records[key[-1]] for key in self._visible]
 
+    def get(self, record_id: int) -> S | None:
+        """A record that is held, visible or not."""
+        return self.records.get(record_id)
+
     def index(self, record_id: int) -> int | None:
         """The line at which a record is visible; None when it is not."""
         key = self._keys.get(record_id)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from acqs_core.filter import Filter, parse
-from acqs_tui.events import EventRecord, printable
+from acqs_tui.events import LINES, EventRecord, printable
 from acqs_tui.lines import Cell, Column, Lines
 from acqs_tui.records import Window
+from acqs_tui.whole import Whole
 
 KEPT = 20_000
-"""Lines that the pane holds."""
+"""Events that the pane holds, the newest; folded or whole."""
 
 STYLES = {
     "Hangup": "alarm",
@@ -50,7 +52,8 @@ class EventsPane(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="events")
-        self.lines = Lines(Window[EventRecord](KEPT), FOLDED, id="stream")
+        self.events = Window[EventRecord](KEPT)
+        self.lines = Lines(self.events, FOLDED, id="stream")
         self.lines.empty = lambda: "no event passes, Esc shows all" if self.filter else "no events of calls yet"
         self.filter = parse("")
         self.is_whole = False
@@ -66,17 +69,18 @@ class EventsPane(Vertical):
         self.missed += missed
         new = list(events)
         if new:
-            self.lines.put([line for event in new for line in event.whole()] if self.is_whole else new)
+            self.lines.put(new)
+
+    def after(self, record_id: int) -> list[EventRecord]:
+        """The events that are held and came after this one, whatever the filter, oldest first."""
+        return list(itertools.takewhile(lambda event: event.id > record_id, self.lines.newest_first()))[::-1]
 
     def fold(self, whole: bool) -> None:
         """Show events whole, or folded."""
-        window = self.lines.window
-        kept = sorted(window.records.values(), key=lambda record: record.id)
-        window.clear()
-        self.is_whole, self.lines.columns = whole, WHOLE if whole else FOLDED
-        heads = [EventRecord(one.id, one.at, one.raw) for one in kept if not one.line or one.line.startswith("Event:")]
-        self.lines.put([line for head in heads for line in head.whole()] if whole else heads)
-        self.lines.settle()
+        self.is_whole = whole
+        selected = self.lines.selected
+        head = None if selected is None else selected - selected % LINES
+        self.lines.see(Whole(self.events) if whole else self.events, WHOLE if whole else FOLDED, head)
 
     def apply(self, wanted: Filter) -> None:
         """Show only what this lets pass."""

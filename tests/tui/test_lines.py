@@ -15,9 +15,11 @@ from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.panes.queue import AGAIN, TABS, QueuePane
+from acqs_tui.records import Window
 from acqs_tui.rows import SORTS, RowRecord
+from acqs_tui.whole import Whole
 from tests.tui import scene
-from tests.tui.driving import console_of, until
+from tests.tui.driving import console_of, press, until
 from tests.tui.scripted import Clock
 
 
@@ -107,6 +109,57 @@ async def test_a_frozen_pane_holds_no_more_than_its_window_and_tells_what_it_let
     assert f"{lines.unseen} not shown" in str(console.events_pane.border_subtitle)
     lines.freeze(False)
     assert lines.window.visible()[-1].id == 1000 * LINES, "the newest are kept"
+
+
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_a_window_of_whole_events_is_one_of_their_lines(at_once: int) -> None:
+    held = Window[EventRecord](100)
+    whole = Whole(held)
+    came = events(1, 120)
+    for first in range(0, len(came), at_once):
+        whole.put(came[first : first + at_once])
+    kept = held.visible()
+    assert whole.visible() == kept
+    assert held.dropped == 120 - len(kept) > 0
+    lines = [line for event in kept for line in event.raw.split("\r\n")]
+    assert [whole[number].line for number in range(len(whole))] == lines
+    for number in (0, 1, 7, len(lines) - 1):
+        record = whole[number]
+        assert whole.index(record.id) == number
+        assert whole.get(record.id) is kept[number // 4]
+    assert whole.index(kept[0].id + 4) is None
+    whole.show(lambda event: event.field("uniqueid") == "119")
+    assert [whole[number].line for number in range(len(whole))][-1] == "Uniqueid: 119"
+    assert (len(whole), whole.nearest((kept[3].id + 2,)), whole.nearest((kept[-1].id,))) == (4, 0, 0)
+    whole.remove([kept[-2].id])
+    assert (len(whole), whole.nearest((5,)), len(held.records)) == (0, 0, len(kept) - 1)
+
+
+async def test_events_are_seen_whole_and_folded_again_and_none_is_lost(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    pane, lines = console.events_pane, console.events_pane.lines
+    pane.put(events(1, 300), 0)
+    await press(alone, "3", "w")
+    assert len(lines.window) == 1200
+    assert lines.selected_record is not None
+    assert lines.selected_record.line == "Uniqueid: 300"
+    console.frame()
+    assert str(pane.border_subtitle).startswith("300")
+    await press(alone, "w")
+    assert len(lines.window) == 300
+    await press(alone, "f", "w")
+    pane.put(events(301, 1), 0)
+    assert len(lines.window) == 1200, "it is frozen, and stands there whole"
+    assert pane.after(299 * LINES)[-1].field("uniqueid") == "301", "the detail of a row knows also what waits"
+    await press(alone, "w", "w", "f")
+    assert len(lines.window) == 1204
+    assert [lines.window[number].line is None for number in range(1204)] == [False] * 1204
+    await press(alone, "home", "down", "w")
+    assert (lines.selected, lines.following) == (LINES, False)
+    pane.events.size = 200
+    pane.put(events(302, 1), 0)
+    console.frame()
+    assert f"{302 - len(pane.events)} older let go" in str(pane.border_subtitle)
 
 
 def events(first: int, count: int) -> list[EventRecord]:
