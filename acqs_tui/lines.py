@@ -308,7 +308,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         """Select a line; not the last, or the last when it was not followed, pins the view."""
         last = len(self.window) - 1
         line = max(0, min(line, last))
-        self.following = False if line < last else self.following
+        following = self.following and line >= last
         before = self._line
         self._select(line)
         top = round(self.scroll_y)
@@ -316,6 +316,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             self.scroll_to(y=line, animate=False, immediate=True, force=True)
         elif line > top + self.size.height - 2:
             self.scroll_to(y=line - self.size.height + 2, animate=False, immediate=True, force=True)
+        self.following = following  # scrolled by a selection, not by a reader who wants to follow
         for changed in (before, line):
             if changed is not None:
                 self.refresh(Region(0, changed - round(self.scroll_y) + 1, self.size.width, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import tempfile
 from collections.abc import AsyncIterator
@@ -109,6 +110,32 @@ async def test_a_frozen_pane_holds_no_more_than_its_window_and_tells_what_it_let
     assert f"{lines.unseen} not shown" in str(console.events_pane.border_subtitle)
     lines.freeze(False)
     assert lines.window.visible()[-1].id == 1000 * LINES, "the newest are kept"
+
+
+@pytest.mark.parametrize("how", ["followed", "down", "page"])
+async def test_a_pinned_view_that_comes_to_the_last_row_stays_with_it(alone: Pilot[int], how: str) -> None:
+    pane = console_of(alone).queue_pane
+    lines, last = pane.lines, rows()[-1].id
+    await until(alone, lambda: lines.max_scroll_y > 0)
+    await press(alone, "home")
+    await until(alone, lambda: lines.scroll_y == 0)
+    if how == "followed":
+        lines.select(last)
+    elif how == "down":
+        await press(alone, *["down"] * len(lines.window))
+    else:
+        await press(alone, *["pagedown"] * 5)
+    assert (lines.selected, lines.following) == (last, False)
+    pane.put(
+        [
+            RowRecord(dataclasses.replace(view, row=dataclasses.replace(view.row, man_id=last + 1)), scene.NOW)
+            for view in scene.rows()[:1]
+        ]
+    )
+    await until(alone, lambda: len(lines.window) == len(scene.KINDS) + 1)
+    assert (lines.selected, lines.came) == (last, 1)
+    await press(alone, "end")
+    assert (lines.selected, lines.following) == (last + 1, True)
 
 
 @pytest.mark.parametrize("at_once", [1, 500])
