@@ -191,7 +191,7 @@ class Console(App[int]):
         if pane.filter:
             parts.append(f"filter {pane.filter.text}")
         if lines.marked:
-            parts.append(f"{len(lines.marked)} marked")
+            parts.append(f"{len(lines.marked):,} marked")
         if lines.frozen:
             parts.append(f"❄ frozen, {lines.waiting:,} wait")
         elif not lines.following:
@@ -301,6 +301,16 @@ class Console(App[int]):
     def do_whole(self) -> None:
         """Events whole or folded."""
         self.events_pane.fold(not self.events_pane.is_whole)
+
+    def can_mark_all(self) -> bool:
+        """Where there are rows."""
+        return len(self.queue_pane.lines.window) > 0
+
+    def do_mark_all(self) -> None:
+        """All that the queue shows."""
+        lines = self.queue_pane.lines
+        lines.mark_all()
+        self.notify(f"{len(lines.marked):,} rows are marked", timeout=2)
 
     def do_unmark(self) -> None:
         """No marks."""

@@ -107,6 +107,14 @@ COMMANDS = (
         "follow", "end", "Follow", "To the newest, and stay there. Scrolling up stops following.", "Look", footer=False
     ),
     Command("whole", "w", "Whole", "Show AMI events whole, or folded to a line each.", "Look", footer=False),
+    Command(
+        "mark_all",
+        "M",
+        "Mark all",
+        "Mark all rows that tab and filter show, for Retry and Discard.",
+        "Look",
+        footer=False,
+    ),
     Command("unmark", "m", "Unmark", "Take all marks away (space marks a row).", "Look", footer=False),
     Command("copy", "y", "Copy", "Copy the selected row or event to the terminal's clipboard.", "Look", footer=False),
     Command(

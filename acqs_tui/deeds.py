@@ -147,7 +147,7 @@ class Deeds:
 
     def can_retry(self) -> bool:
         """With a row and an engine, one bulk deed at a time."""
-        return self._console.feed.connected and self._bulk is None and bool(self._console.queue_pane.chosen())
+        return self._console.feed.connected and self._bulk is None and self._console.queue_pane.has_chosen
 
     can_discard = can_retry
 

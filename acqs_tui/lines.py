@@ -134,6 +134,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         change = self.window.put(records)
         if not self.following:
             self.came += change.added
+        if change.rebuilt:
+            self._unmark_gone()
         self.settle()
 
     def forget(self, record_ids: Iterable[int]) -> None:
@@ -142,6 +144,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             self._waiting.forget(record_ids)
             return
         self.window.remove(record_ids)
+        self._unmark_gone()
         self.settle()
 
     def newest(self, record_id: int) -> S | None:
@@ -175,10 +178,17 @@ class Lines(ScrollView, Generic[S], can_focus=True):
             self.put(waited)
             self.forget(gone)
 
+    def mark_all(self) -> None:
+        """Mark all that is visible."""
+        self.marked.update(record.id for record in self.window.visible())
+        self.refresh()
+
+    def _unmark_gone(self) -> None:
+        self.marked &= self.window.records.keys()
+
     def settle(self) -> None:
         """The window has changed: find the selected record's line again, and draw."""
         self._grow_to(Size(self.size.width, len(self.window) + 1))
-        self.marked &= self.window.records.keys()
         if self.following:
             self._select(len(self.window) - 1)
             self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)  # also before there is a bar

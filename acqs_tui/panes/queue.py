@@ -191,6 +191,12 @@ class QueuePane(Vertical):
         selected = self.lines.selected_record
         return [] if selected is None else [selected]
 
+    @property
+    def has_chosen(self) -> bool:
+        """Whether there are any, without gathering them."""
+        records = self.lines.window.records
+        return any(man_id in records for man_id in self.lines.marked) or self.lines.selected_record is not None
+
     def to_freshen(self) -> list[int]:
         """Rows that others may have changed or purged: those on the screen, and in turn all that the window holds,
         the final ones more seldom."""

@@ -112,6 +112,24 @@ async def test_a_frozen_pane_holds_no_more_than_its_window_and_tells_what_it_let
     assert lines.window.visible()[-1].id == 1000 * LINES, "the newest are kept"
 
 
+async def test_all_rows_that_are_shown_are_marked_and_no_others(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    pane = console.queue_pane
+    await press(alone, "slash", *"status:updated", "enter", "M")
+    updated = {record.id for record in rows() if record.status is Status.UPDATED}
+    assert pane.lines.marked == updated
+    assert f"{len(updated)} rows are marked" in [str(one.message) for one in console._notifications]
+    console.frame()
+    assert f"{len(updated)} marked" in str(pane.border_subtitle)
+    await press(alone, "escape")
+    assert [row.id for row in pane.chosen()] == sorted(updated)
+    pane.forget([min(updated)])
+    assert pane.lines.marked == updated - {min(updated)}
+    await press(alone, "m")
+    assert not pane.lines.marked
+    assert pane.has_chosen, "the selected one"
+
+
 @pytest.mark.parametrize("how", ["followed", "down", "page"])
 async def test_a_pinned_view_that_comes_to_the_last_row_stays_with_it(alone: Pilot[int], how: str) -> None:
     pane = console_of(alone).queue_pane
