@@ -70,9 +70,6 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         Binding("space", "mark", "Mark", show=False),
     ]
 
-    class Highlighted(Message):
-        """Another record is selected."""
-
     class Chosen(Message):
         """Enter was pressed, or a record clicked twice."""
 
@@ -334,9 +331,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
     def _select(self, line: int) -> None:
         chosen = self.window[line].id if 0 <= line < len(self.window) else None
         self._note(chosen)
-        if chosen != self.selected:
-            self.selected = chosen
-            self.post_message(self.Highlighted())
+        self.selected = chosen
 
     def _note(self, visible: int | None) -> None:
         self._key, self._key_by = None if visible is None else self.window.key_of(visible), self.window.sort
