@@ -41,7 +41,7 @@ def _age(clock: Callable[[], float]) -> Callable[[RowRecord], Cell]:
     def cell(record: RowRecord) -> Cell:
         age = record.age(clock())
         stuck = record.status in (Status.NEW, Status.QUEUE) and (age or 0) > STUCK
-        return ages(age), "alarm" if stuck else "dim"
+        return (f"▲{ages(age)}", "alarm") if stuck else (ages(age), "dim")
 
     return cell
 
@@ -64,7 +64,7 @@ def columns(clock: Callable[[], float]) -> list[Column[RowRecord]]:
     """The columns; ages are by this clock (seconds, as RowRecord.read_at)."""
     return [
         Column("id", 9, lambda r: (str(r.id), "dim"), right=True),
-        Column("age", 4, _age(clock), right=True),
+        Column("age", 5, _age(clock), right=True),
         Column("status", 9, _status),
         Column("outcome", 13, _outcome, least=60),
         Column("action", 10, _plain("action", "name"), least=80),

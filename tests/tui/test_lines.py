@@ -130,6 +130,19 @@ async def test_all_rows_that_are_shown_are_marked_and_no_others(alone: Pilot[int
     assert pane.has_chosen, "the selected one"
 
 
+async def test_an_overdue_row_is_told_by_a_mark_and_not_by_colour_alone(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    lines = console.queue_pane.lines
+    kinds: list[scene.Kind] = [
+        ("call", status, None, age)
+        for status, age in ((Status.NEW, 30.0), (Status.NEW, 31.0), (Status.QUEUE, 366 * 86400.0), (Status.SENT, 99.0))
+    ]
+    lines.window.clear()
+    console.queue_pane.put(RowRecord(view, scene.NOW) for view in scene.rows(tuple(kinds)))
+    ages = [lines.render_line(1 + number).text.split()[1] for number in range(4)]
+    assert ages == ["30s", "▲31s", "▲366d", "1m"]
+
+
 @pytest.mark.parametrize("how", ["followed", "down", "page"])
 async def test_a_pinned_view_that_comes_to_the_last_row_stays_with_it(alone: Pilot[int], how: str) -> None:
     pane = console_of(alone).queue_pane
