@@ -12,29 +12,37 @@ from acqs_tui.records import Shown
 
 S = TypeVar("S", bound=Shown)
 
+NARROW = 100
+"""Cells below which columns take their narrow width."""
+
 Cell = tuple[str, str]
 """A cell's text, and the component class (without `lines--`) of its style; empty is plain."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column(Generic[S]):
-    """One column. `width` 0 takes what is left; it is left out where the pane is narrower than `least`."""
+    """One column. `width` 0 takes what is left; it is left out where the pane is narrower than `least`, and has its
+    `narrow` width, if it has one, where the pane is narrower than NARROW."""
 
     title: str
     width: int
     cell: Callable[[S], Cell]
     least: int = 0
     right: bool = False
+    narrow: int = 0
+
+    def width_in(self, pane: int) -> int:
+        """Its width in a pane of so many cells."""
+        return self.narrow if self.narrow and pane < NARROW else self.width
 
 
 def laid_out(columns: Iterable[Column[S]], width: int, edge: int) -> list[tuple[Column[S], int]]:
     """The columns that have room in a pane of so many cells, `edge` of which are taken, and their widths."""
-    shown = [column for column in columns if width >= column.least]
-    taken = sum(column.width + 1 for column in shown) + edge
-    loose = [column for column in shown if not column.width]
-    left = max(0, width - taken)
-    share = left // len(loose) if loose else 0
-    return [(column, column.width or share) for column in shown]
+    shown = [(column, column.width_in(width)) for column in columns if width >= column.least]
+    taken = sum(taken + 1 for _, taken in shown) + edge
+    loose = [column for column, taken in shown if not taken]
+    share = max(0, width - taken) // len(loose) if loose else 0
+    return [(column, taken or share) for column, taken in shown]
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

@@ -52,6 +52,8 @@ def _status(record: RowRecord) -> Cell:
 
 def _outcome(record: RowRecord) -> Cell:
     outcome = record.outcome
+    if not outcome and record.is_done:
+        return "✓ done", "good"
     style = {"answered": "good", "unknown": "alarm", "": ""}.get(outcome, "sent")
     return {"answered": "✓ ", "unknown": "? ", "": ""}.get(outcome, "· ") + outcome, style
 
@@ -67,8 +69,8 @@ def columns(clock: Callable[[], float]) -> list[Column[RowRecord]]:
         Column("age", 5, _age(clock), right=True),
         Column("status", 9, _status),
         Column("outcome", 13, _outcome, least=60),
-        Column("action", 10, _plain("action", "name"), least=80),
-        Column("caller id", 20, _plain("callerid"), least=70),
+        Column("action", 10, _plain("action", "name"), least=76, narrow=9),
+        Column("caller id", 20, _plain("callerid"), least=70, narrow=12),
         Column("channel", 0, _plain("channel"), least=40),
         Column("uniqueid", 22, _plain("uniqueid", "dim"), least=120),
         Column("answer", 6, lambda r: ("yes" if r.view.row.response == "Y" else "", "dim"), least=90),

@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 import pytest
 from textual.pilot import Pilot
 
-from acqs_core.action import Status
+from acqs_core.action import Outcome, Row, Status
+from acqs_core.control.wire import RowView
 from acqs_core.filter import parse
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
+from acqs_tui.columns import laid_out
 from acqs_tui.events import LINES, EventRecord
-from acqs_tui.panes.queue import AGAIN, TABS, QueuePane
+from acqs_tui.panes.queue import AGAIN, TABS, QueuePane, columns
 from acqs_tui.records import Window
 from acqs_tui.rows import SORTS, RowRecord
 from acqs_tui.whole import Whole
@@ -141,6 +143,30 @@ async def test_an_overdue_row_is_told_by_a_mark_and_not_by_colour_alone(alone: P
     console.queue_pane.put(RowRecord(view, scene.NOW) for view in scene.rows(tuple(kinds)))
     ages = [lines.render_line(1 + number).text.split()[1] for number in range(4)]
     assert ages == ["30s", "▲31s", "▲366d", "1m"]
+
+
+async def test_what_is_no_call_is_done_once_it_is_answered(alone: Pilot[int]) -> None:
+    pane = console_of(alone).queue_pane
+
+    def sent(man_id: int, action: str, response: str, outcome: Outcome | None = None) -> RowRecord:
+        return RowRecord(RowView(Row(man_id, action, "", (), Status.SENT, response), outcome), scene.NOW)
+
+    pane.lines.window.clear()
+    pane.put([sent(1, "Hangup", "Y"), sent(2, "Hangup", "N"), sent(3, "originate ", "Y"),
+              sent(4, "Ping", "Y", Outcome.DISCARDED)])  # fmt: skip
+    shown = [pane.lines.render_line(line).text[27:40].strip() for line in range(1, 5)]
+    assert shown == ["✓ done", "", "", "· discarded"]
+
+
+@pytest.mark.parametrize(("width", "titles"), [
+    (77, "id age status outcome action caller id channel"), (78, "id age status outcome action caller id channel"),
+    (158, "id age status outcome action caller id channel uniqueid answer"), (50, "id age status channel"),
+])  # fmt: skip
+def test_columns_fill_a_pane_and_the_action_is_among_them_at_80_cells(width: int, titles: str) -> None:
+    found = laid_out(columns(lambda: 0.0), width, 1)
+    assert " ".join(column.title for column, _ in found) == titles
+    assert sum(taken + 1 for _, taken in found) + 1 == width
+    assert min(taken for column, taken in found if column.title in ("channel", "caller id")) >= 11
 
 
 @pytest.mark.parametrize("how", ["followed", "down", "page"])
