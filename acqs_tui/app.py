@@ -195,7 +195,7 @@ class Console(App[int]):
         if lines.frozen:
             parts.append(f"❄ frozen, {lines.waiting:,} wait")
         elif not lines.following:
-            parts.append(f"pinned, +{lines.came:,} new")
+            parts.append(f"pinned, +{lines.came:,} new" if lines.came else "pinned")
         if held.dropped:
             parts.append(f"{held.dropped:,} older let go")
         if missed := lines.unseen + (pane.missed if isinstance(pane, EventsPane) else 0):

@@ -21,7 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from acqs_tui.columns import Cell, Column, fit, laid_out
-from acqs_tui.records import Key, Shown, Window
+from acqs_tui.records import Key, Shown, Window, by_id
 from acqs_tui.waiting import Waiting
 
 __all__ = ["Cell", "Column", "Lines"]
@@ -182,6 +182,12 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     def _unmark_gone(self) -> None:
         self.marked &= self.window.records.keys()
+
+    def show(self, passes: Callable[[S], bool], sort: Callable[[S], Key] = by_id) -> None:
+        """Show those that pass, in this order; what has come is counted anew, for it was counted among others."""
+        self.window.show(passes, sort)
+        self.came = 0
+        self.settle()
 
     def settle(self) -> None:
         """The window has changed: find the selected record's line again, and draw."""

@@ -85,5 +85,4 @@ class EventsPane(Vertical):
     def apply(self, wanted: Filter) -> None:
         """Show only what this lets pass."""
         self.filter = wanted
-        self.lines.window.show(wanted)
-        self.lines.settle()
+        self.lines.show(wanted)

@@ -168,8 +168,7 @@ class QueuePane(Vertical):
 
     def show(self) -> None:
         """Have tab, filter and order take effect."""
-        self.lines.window.show(self._passes(), SORTS[self.lines.sorted_by])
-        self.lines.settle()
+        self.lines.show(self._passes(), SORTS[self.lines.sorted_by])
 
     def _passes(self) -> Callable[[RowRecord], bool]:
         tab, wanted = self._tab, self._wanted()

@@ -195,6 +195,20 @@ async def test_a_pinned_view_that_comes_to_the_last_row_stays_with_it(alone: Pil
     assert (lines.selected, lines.following) == (last + 1, True)
 
 
+async def test_what_came_is_counted_since_the_view_was_pinned_or_another_was_shown(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    pane = console.events_pane
+    pane.put(events(1, 50), 0)
+    await press(alone, "3", "home")
+    for number, says in ((50, "50 · pinned"), (51, "51 · pinned, +1 new"), (52, "52 · pinned, +2 new")):
+        pane.put(events(number, 1), 0)
+        console.frame()
+        assert str(pane.border_subtitle) == says
+    pane.apply(parse("uniqueid:=3"))
+    console.frame()
+    assert str(pane.border_subtitle) == "1 · filter uniqueid:=3 · pinned"
+
+
 @pytest.mark.parametrize("at_once", [1, 500])
 def test_a_window_of_whole_events_is_one_of_their_lines(at_once: int) -> None:
     held = Window[EventRecord](100)
