@@ -260,14 +260,18 @@ class Console(App[int]):
             self._close_filter()
 
     def key_escape(self) -> None:
-        """Stop a bulk deed that goes on; else show all again."""
+        """Stop a bulk deed that goes on; else show all again; else follow an injected row no further."""
         if len(self.screen_stack) > 1:
             return
         if self.screen_stack[0].query_one("#filter", Input).has_class("-open"):
             self._apply("")
             self._close_filter()
-        elif not self.deeds.cancel() and self.pane.filter:
+        elif self.deeds.cancel():
+            return
+        elif self.pane.filter:
             self.pane.apply(parse(""))
+        else:
+            self.deeds.unfollow()
 
     def _apply(self, text: str) -> None:
         box = self.screen_stack[0].query_one("#filter", Input)

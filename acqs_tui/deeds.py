@@ -75,6 +75,11 @@ class Deeds:
         """Select this row when it comes, and tell its way until it ends."""
         self._followed = Followed(man_id)
 
+    def unfollow(self) -> None:
+        """Tell no more of the row that is followed."""
+        self._followed = None
+        self._console.strip.tell(self._progress)
+
     def _follow_on(self, followed: Followed, rows: Iterable[RowRecord], now: float) -> None:
         ended = followed.has_ended
         for record in rows:

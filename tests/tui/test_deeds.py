@@ -256,6 +256,10 @@ async def test_a_retry_inserts_a_copy_and_follows_it(engine: Engine, pilot: Pilo
     await press(pilot, "enter")
     await until(pilot, lambda: f"row {man_id + 1} " in strip_of(pilot) and "busy" in strip_of(pilot))
     await until(pilot, lambda: "its copy is row" in said(pilot))
+    await press(pilot, "escape")
+    assert not console.strip.has_class("-open")
+    console.frame()
+    assert not console.strip.has_class("-open"), "it stays away"
 
 
 async def test_what_may_call_twice_needs_a_tick(engine: Engine, pilot: Pilot[int]) -> None:
