@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from textual import events
@@ -35,6 +35,13 @@ from acqs_tui.views import Views
 
 FRAMES, FRAMES_SLOW = 10, 2
 """Frames a second, and over a slow link."""
+
+FIELDS: dict[str, Sequence[str] | None] = {
+    "queue": ROW_FIELDS,
+    "sessions": ("man_id", "action", "state", "seconds", "pid", "why", "at"),
+    "events": None,
+}
+"""The names by which each pane is filtered; an event has whatever headers Asterisk gives it."""
 
 Pane = QueuePane | SessionsPane | EventsPane
 
@@ -275,9 +282,8 @@ class Console(App[int]):
 
     def _apply(self, text: str) -> None:
         box = self.screen_stack[0].query_one("#filter", Input)
-        fields = ROW_FIELDS if self._filtered is self.queue_pane else None
         try:
-            self._filtered.apply(parse(text, fields))
+            self._filtered.apply(parse(text, FIELDS[str(self._filtered.id)]))
         except FilterInvalid as error:
             box.border_subtitle = str(error).replace("[", "\\[")
             box.add_class("-invalid")

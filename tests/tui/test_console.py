@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from acqs_core.action import Status, call, raw
 from acqs_core.engine import Engine
+from acqs_tui.app import FIELDS
 from acqs_tui.records import Rounds
 from tests.tui.driving import console_of, press, until
 
@@ -20,6 +21,8 @@ async def test_a_call_is_seen_from_its_row_to_its_end(engine: Engine, pilot: Pil
     await until(pilot, lambda: man_id in window.records and window.records[man_id].status is Status.DEAD)
     assert window.records[man_id].outcome == "answered"
     await until(pilot, lambda: any(r["man_id"] == str(man_id) for r in console.sessions_pane.lines.window.visible()))
+    named = {name for record in console.sessions_pane.lines.window.visible() for name in record}
+    assert named <= set(FIELDS["sessions"] or ())
     told = {"Newchannel", "Newstate", "Hangup", "OriginateResponse"}
     await until(pilot, lambda: told <= {event.name for event in console.events_pane.lines.window.visible()})
 

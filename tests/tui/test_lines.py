@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from acqs_core.action import Outcome, Row, Status
 from acqs_core.control.wire import RowView
@@ -207,6 +208,21 @@ async def test_what_came_is_counted_since_the_view_was_pinned_or_another_was_sho
     pane.apply(parse("uniqueid:=3"))
     console.frame()
     assert str(pane.border_subtitle) == "1 · filter uniqueid:=3 · pinned"
+
+
+@pytest.mark.parametrize(
+    ("pane", "typed", "says"),
+    [("1", "statsu:new", "did you mean status:?"), ("2", "stat:x", "did you mean state:?"), ("2", "why:login", ""),
+     ("2", "seconds:>3", ""), ("3", "anything:x", "")],
+)  # fmt: skip
+async def test_a_name_that_no_field_of_the_pane_has_is_refused(
+    alone: Pilot[int], pane: str, typed: str, says: str
+) -> None:
+    await press(alone, pane, "slash", *typed)
+    box = alone.app.query_one("#filter", Input)
+    assert box.value == typed
+    assert says in str(box.border_subtitle or "")
+    assert box.has_class("-invalid") == bool(says)
 
 
 @pytest.mark.parametrize("at_once", [1, 500])
