@@ -113,7 +113,10 @@ class Console(App[int]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow footer has room for the commands alone; help tells of the palette."""
-        self.screen_stack[0].query_one(Footer).show_command_palette = event.size.width >= 100
+        footer, has_room = self.screen_stack[0].query_one(Footer), event.size.width >= 100
+        if footer.show_command_palette is not has_room:
+            footer.show_command_palette = has_room
+            footer.refresh(recompose=True)
 
     async def go_to(self, server_ip: str) -> None:
         """Show the engine that serves another server_ip here."""

@@ -10,6 +10,7 @@ import pytest
 from textual.command import CommandPalette, DiscoveryHit
 from textual.pilot import Pilot
 from textual.widgets import DataTable, OptionList
+from textual.widgets._footer import FooterKey
 
 from acqs_core.engine import Engine
 from acqs_core.errors import SettingsError
@@ -186,6 +187,21 @@ async def test_a_low_terminal_shows_the_queue_and_one_of_the_others(engine: Engi
         await pilot.resize_terminal(160, 48)
         await press(pilot, "1")
         await until(pilot, lambda: shown(console) == {"queue", "sessions", "events"})
+        await console.feed.close()
+
+
+async def test_the_footer_tells_of_the_palette_where_it_has_room(engine: Engine) -> None:
+    console = Console(Settings(control=ControlSettings(folder=engine.settings.control.folder)))
+
+    def is_told() -> bool:
+        return "palette" in [key.description for key in console.query(FooterKey)]
+
+    async with console.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(console.query(FooterKey)) > 0)
+        assert not is_told()
+        for width, told in ((160, True), (80, False), (120, True)):
+            await pilot.resize_terminal(width, 24)
+            await until(pilot, lambda: is_told() is told)  # noqa: B023
         await console.feed.close()
 
 
