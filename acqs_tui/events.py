@@ -12,6 +12,13 @@ LINES = 256
 FIRST = ("Channel", "ChannelStateDesc", "CallerIDName", "Uniqueid", "Cause", "Response", "Reason")
 """Headers that a folded line shows, in this order, where an event has them."""
 
+CAUSES = {"16": "normal clearing", "17": "busy", "18": "no response", "19": "no answer", "21": "rejected",
+          "34": "congestion"}  # fmt: skip
+"""Q.850 causes that are met daily, for events that have no Cause-txt beside the number."""
+
+REASONS = {"0": "failed", "3": "no answer", "4": "answered", "5": "busy", "8": "congestion"}
+"""Reason of an OriginateResponse (facts/ami.md, Originate)."""
+
 
 class EventRecord:
     """An event and when it was read (time of day, seconds). `line` is None but for one of its lines."""
@@ -63,9 +70,16 @@ class EventRecord:
     @property
     def summary(self) -> str:
         """What tells most, in one line."""
-        fields = self.fields
-        shown = (fields.get(name.lower(), "") for name in FIRST)
+        shown = (f"{self.field(name.lower())} {self._in_words(name)}".strip() for name in FIRST)
         return "  ".join(printable(value) for value in shown if value)
+
+    def _in_words(self, name: str) -> str:
+        """What a header's number means; empty where it is none, or nobody knows."""
+        if name == "Cause":
+            return self.field("cause-txt") or CAUSES.get(self.field("cause"), "")
+        if name == "Reason" and self.name == "OriginateResponse":
+            return REASONS.get(self.field("reason"), "")
+        return ""
 
 
 def printable(text: str) -> str:

@@ -234,6 +234,22 @@ async def test_a_detail_shows_no_event_of_an_earlier_call_of_the_same_caller_id(
         await press(pilot, "escape")
 
 
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (event("Hangup", "Channel: PJSIP/1", "Cause: 17", "Cause-txt: User busy"), "PJSIP/1  17 User busy"),
+        (event("SoftHangupRequest", "Channel: PJSIP/1", "Cause: 34"), "PJSIP/1  34 congestion"),
+        (event("Hangup", "Cause: 99", "Cause-txt: "), "99"),
+        (event("OriginateResponse", "Response: Failure", "Reason: 3"), "Failure  3 no answer"),
+        (event("OriginateResponse", "Response: Success", "Reason: 4"), "Success  4 answered"),
+        (event("OriginateResponse", "Response: Failure", "Reason: 77"), "Failure  77"),
+        (event("QueueMemberPause", "Reason: 3"), "3"),
+    ],
+)
+def test_a_folded_event_says_in_words_what_its_number_means(seen: EventRecord, says: str) -> None:
+    assert seen.summary == says
+
+
 def test_nobody_and_a_blank_uniqueid_match_nothing() -> None:
     ids = ids_of(row(uniqueid=""), "")
     assert not ids
