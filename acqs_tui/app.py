@@ -257,7 +257,13 @@ class Console(App[int]):
         box.border_title = f"Filter {self.pane.BORDER_TITLE}"
         self._filtered = self.pane
         box.add_class("-open")
-        box.focus()
+        self.screen_stack[0].set_focus(box)  # at once: the next key is no command any more
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter that was typed before the filter's box had the focus went to the list; the box lets none through."""
+        box = self.focused
+        if isinstance(box, Input) and box.id == "filter" and event.is_printable and event.character:
+            box.insert_text_at_cursor(event.character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""
@@ -296,7 +302,7 @@ class Console(App[int]):
 
     def _close_filter(self) -> None:
         self.screen_stack[0].query_one("#filter", Input).remove_class("-open")
-        self._filtered.lines.focus()
+        self.screen_stack[0].set_focus(self._filtered.lines)
 
     def do_sort(self) -> None:
         """Sort by the next column."""

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -223,6 +224,18 @@ async def test_a_name_that_no_field_of_the_pane_has_is_refused(
     assert box.value == typed
     assert says in str(box.border_subtitle or "")
     assert box.has_class("-invalid") == bool(says)
+
+
+async def test_a_filter_that_is_typed_in_one_go_is_no_row_of_commands(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    driver = console._driver
+    assert driver is not None
+    for key in ("slash", *"edq", "enter", "end"):
+        driver.send_message(Key(key, key if len(key) == 1 else None))
+    await until(alone, lambda: console.queue_pane.filter.text == "edq")
+    await until(alone, lambda: console.focused is console.queue_pane.lines)
+    assert len(console.screen_stack) == 1
+    assert len(console.queue_pane.lines.window) == 0
 
 
 @pytest.mark.parametrize("at_once", [1, 500])
