@@ -30,6 +30,12 @@ class Column(Generic[S]):
     least: int = 0
     right: bool = False
     narrow: int = 0
+    tail: bool = False
+    """What does not fit loses its begin, not its end: a dialer's caller ids differ in their last digits."""
+
+    def fitted(self, text: str, width: int) -> str:
+        """Text as it stands in this column, in exactly so many cells."""
+        return fit(_end_of(text, width) if self.tail else text, width, self.right)
 
     def width_in(self, pane: int) -> int:
         """Its width in a pane of so many cells."""
@@ -43,6 +49,15 @@ def laid_out(columns: Iterable[Column[S]], width: int, edge: int) -> list[tuple[
     loose = [column for column, taken in shown if not taken]
     share = max(0, width - taken) // len(loose) if loose else 0
     return [(column, taken or share) for column, taken in shown]
+
+
+def _end_of(text: str, width: int) -> str:
+    if cell_len(text) <= width:
+        return text
+    kept = text[1 - width :] if width > 1 else ""
+    while cell_len(kept) >= width > 1:
+        kept = kept[1:]
+    return f"…{kept}"
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

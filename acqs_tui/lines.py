@@ -397,7 +397,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         for column, room in self._columns:
             text, name = column.cell(record)
             style = base + self._style(name, has_cursor) if name else base
-            segments += (Segment(fit(text, room, column.right), style), Segment(" ", base))
+            segments += (Segment(column.fitted(text, room), style), Segment(" ", base))
         return Strip(segments).adjust_cell_length(width, base)
 
     def _style(self, name: str, has_cursor: bool) -> Style:

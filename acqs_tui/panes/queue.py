@@ -70,7 +70,7 @@ def columns(clock: Callable[[], float]) -> list[Column[RowRecord]]:
         Column("status", 9, _status),
         Column("outcome", 13, _outcome, least=60),
         Column("action", 10, _plain("action", "name"), least=76, narrow=9),
-        Column("caller id", 20, _plain("callerid"), least=70, narrow=12),
+        Column("caller id", 20, _plain("callerid"), least=70, narrow=12, tail=True),
         Column("channel", 0, _plain("channel"), least=40),
         Column("uniqueid", 22, _plain("uniqueid", "dim"), least=120),
         Column("answer", 6, lambda r: ("yes" if r.view.row.response == "Y" else "", "dim"), least=90),

@@ -66,9 +66,11 @@ WAITING: tuple[Kind, ...] = tuple(("call", Status.NEW, None, age) for age in (24
 """What came since the queue was paused."""
 
 
-def rows(*, paused: bool = False) -> list[RowView]:
+STOPPED = KINDS[: -len(WAITING)] + WAITING
+
+
+def rows(kinds: tuple[Kind, ...] = KINDS) -> list[RowView]:
     """Rows as they are at NOW."""
-    kinds = KINDS[: -len(WAITING)] + WAITING if paused else KINDS
     return [_row(FIRST + number, *kind) for number, kind in enumerate(kinds)]
 
 

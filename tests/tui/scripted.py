@@ -118,7 +118,7 @@ class Script:
 def night(clock: Callable[[], float], *, paused: bool = False) -> Script:
     """The call centre of scene.py; `paused`, with a backlog and a trouble."""
     script = Script(clock)
-    views = scene.rows(paused=paused)
+    views = scene.rows(scene.STOPPED if paused else scene.KINDS)
     script.rows = {view.row.man_id: view for view in views}
     if paused:
         script.told = {"state": "PAUSED", "paused": True, "pause": scene.pause()}

@@ -17,7 +17,7 @@ from acqs_core.control.wire import RowView
 from acqs_core.filter import parse
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
-from acqs_tui.columns import laid_out
+from acqs_tui.columns import Column, laid_out
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.panes.queue import AGAIN, TABS, QueuePane, columns
 from acqs_tui.records import Window
@@ -292,3 +292,18 @@ async def test_events_are_seen_whole_and_folded_again_and_none_is_lost(alone: Pi
 def events(first: int, count: int) -> list[EventRecord]:
     text = "Event: Newstate\r\nChannel: PJSIP/1\r\nChannelStateDesc: Ringing"
     return [EventRecord(number * LINES, 0.0, f"{text}\r\nUniqueid: {number}") for number in range(first, first + count)]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "says"),
+    [
+        ("V3140314430000700484", 12, "…30000700484"),
+        ("V3140314430000700484", 20, "V3140314430000700484"),
+        ("V1", 4, "V1  "),
+        ("日本語日本語", 6, "…本語 "),
+        ("V12", 1, "…"),
+    ],
+)
+def test_a_caller_id_that_does_not_fit_keeps_its_end(text: str, width: int, says: str) -> None:
+    column: Column[RowRecord] = Column("caller id", 20, lambda record: ("", ""), tail=True)
+    assert column.fitted(text, width) == says

@@ -22,7 +22,7 @@ def entered(view: RowView) -> float:
 
 @pytest.mark.parametrize("paused", [False, True])
 def test_every_step_and_event_of_a_row_comes_after_its_insertion_and_before_the_picture(paused: bool) -> None:
-    views, now = scene.rows(paused=paused), scene.BEGAN + dt.timedelta(seconds=scene.NOW)
+    views, now = scene.rows(scene.STOPPED if paused else scene.KINDS), scene.BEGAN + dt.timedelta(seconds=scene.NOW)
     events = [EventRecord(number, at, raw.decode()) for number, (at, raw) in enumerate(scene.events(views))]
     found = 0
     for view in views:
@@ -38,7 +38,7 @@ def test_every_step_and_event_of_a_row_comes_after_its_insertion_and_before_the_
 
 
 def test_nothing_was_sent_since_the_queue_was_paused() -> None:
-    for view in scene.rows(paused=True):
+    for view in scene.rows(scene.STOPPED):
         waits = (view.row.age or 0.0) < scene.PAUSED
         assert (view.row.status is Status.NEW) is waits
 

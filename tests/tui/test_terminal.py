@@ -41,7 +41,7 @@ async def terminal(script: Script, folder: Path) -> AsyncIterator[Terminal]:
     settings = folder / "acqs.toml"
     settings.write_text(f'server_ip = "{scene.SERVER}"\n[control]\nfolder = "{folder}"\n')
     async with on_terminal("--config", str(settings)) as one:
-        await one.shows(CALLERID[:12])
+        await one.shows(CALLERID[-11:])
         assert one.is_on(ALTERNATE)
         assert one.is_on(CURSOR) is False
         yield one
@@ -76,7 +76,7 @@ async def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(terminal: Te
     terminal.begin()
     os.kill(terminal.process.pid, signal.SIGCONT)
     await terminal.until(lambda: terminal.is_on(ALTERNATE))
-    for text in (CALLERID[:12], "RUNNING", "Quit"):
+    for text in (CALLERID[-11:], "RUNNING", "Quit"):
         await terminal.shows(text)
     terminal.press(b"q")
     assert await terminal.ended() == 0
