@@ -12,7 +12,7 @@ from acqs_tui.records import Shown
 
 S = TypeVar("S", bound=Shown)
 
-NARROW = 100
+NARROW = 90
 """Cells below which columns take their narrow width."""
 
 Cell = tuple[str, str]

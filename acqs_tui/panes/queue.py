@@ -145,7 +145,8 @@ class QueuePane(Vertical):
     def step_tab(self, by: int) -> None:
         """The next or previous tab."""
         tabs = self.query_one(Tabs)
-        tabs.active = f"tab-{TABS[(TABS.index(self._tab) + by) % len(TABS)].lower()}"
+        active = next(name for name in TABS if tabs.active == f"tab-{name.lower()}")
+        tabs.active = f"tab-{TABS[(TABS.index(active) + by) % len(TABS)].lower()}"
 
     def apply(self, wanted: Filter) -> None:
         """Show only what this lets pass."""

@@ -226,6 +226,13 @@ async def test_a_name_that_no_field_of_the_pane_has_is_refused(
     assert box.has_class("-invalid") == bool(says)
 
 
+async def test_two_keys_go_two_tabs_on_however_quickly_they_come(alone: Pilot[int]) -> None:
+    console = console_of(alone)
+    console.do_tab_next()
+    console.do_tab_next()
+    await until(alone, lambda: console.queue_pane._tab == "QUEUE")
+
+
 async def test_a_filter_that_is_typed_in_one_go_is_no_row_of_commands(alone: Pilot[int]) -> None:
     console = console_of(alone)
     driver = console._driver
