@@ -26,6 +26,9 @@ from tests.matrix.report import machine, write
 
 PAGE = ROOT / "docs/reliability.md"
 
+LOADED = 2
+"""Server_ips side by side that are under load: a processor each."""
+
 LONGEST = 400.0
 """Seconds after which one injection is given up and counts as broken."""
 
@@ -71,16 +74,19 @@ async def _run(outcomes: Sequence[Outcome], times: int, at_once: int, seed: int)
                 bad = f": {outcome.wrong[-1][:200]}" if outcome.wrong else ""
                 say(f"{next(done)}/{total} {outcome.fault.name} ({took:.0f} s){bad}")
 
-            # What ends a part for everybody comes last, each by itself.
-            await _beside(
-                [
+            def works(under_load: bool) -> list[Awaitable[None]]:
+                return [
                     _one(ground, outcome, KINDS[number % len(KINDS)], random.Random(f"{seed} {name} {number}"), tell)
                     for number in range(times)
                     for outcome in outcomes
-                    if outcome.fault.inject is not None and (name := outcome.fault.name)
-                ],
-                at_once,
-            )
+                    if outcome.fault.inject is not None
+                    and outcome.fault.under_load is under_load
+                    and (name := outcome.fault.name)
+                ]
+
+            await _beside(works(under_load=False), at_once)
+            await _beside(works(under_load=True), min(at_once, LOADED))
+            # What ends a part for everybody comes last, each by itself.
             for outcome in outcomes:
                 if outcome.fault.wave is not None:
                     await _waves(ground, outcome, times, seed, tell)
