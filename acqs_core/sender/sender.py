@@ -212,7 +212,7 @@ class Sender:
                 return BUSY_POLL
             rows = await self._claim(self._clearance.token, room)
         except QueueError as error:
-            if self._table_trouble is None:
+            if self._table_trouble != str(error):
                 log.warning("no rows can be claimed: %s", error)
             self._table_trouble = str(error)
             self._interrupted(now)

@@ -217,6 +217,17 @@ def test_check_tells_durability_from_the_servers_own_setting(served: Backend, ow
     assert "durability" in found(served.db, "ok")
 
 
+@pytest.mark.parametrize("served", ["myisam"], indirect=True)
+@pytest.mark.parametrize(("recovers", "is_told"), [("BACKUP,QUICK", True), ("OFF", True), ("BACKUP,FORCE", False)])
+def test_check_tells_of_a_table_that_a_crash_may_leave_corrupt(served: Backend, recovers: str, is_told: bool) -> None:
+    variables = {"innodb_flush_log_at_trx_commit": "1", "myisam_recover_options": recovers}
+    told = {finding.subject: finding for finding in check._durability(served.db, variables)}
+    assert ("recovery" in told) is is_told
+    if is_told:
+        assert f"myisam_recover_options is {recovers}" in told["recovery"].says
+        assert "REPAIR TABLE vicidial_manager" in told["recovery"].says
+
+
 def test_check_tells_durability_from_a_binary_log_too(served: Backend, own_server: DatabaseServer) -> None:
     """MySQL has one unless told otherwise, MariaDB only when told to; without one sync_binlog means nothing."""
     has_one = own_server.client("SELECT @@log_bin").strip() == "1"

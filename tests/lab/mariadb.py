@@ -31,6 +31,7 @@ _SIZES = (
     "--key-buffer-size=16M",
     "--max-connections=400",
     "--innodb-flush-log-at-trx-commit=1",
+    "--myisam-recover-options=BACKUP,FORCE",  # as `db check` advises; else a kill may leave an index that is corrupt
 )
 
 

@@ -14,6 +14,7 @@ import pytest
 from acqs_core.action import NewAction, Outcome, Row, Status, call, hangup, raw
 from acqs_core.ami.wire import AmiMessage
 from acqs_core.engine import Engine
+from acqs_core.errors import QueueError
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.queue.types import Timeline
@@ -201,6 +202,24 @@ async def test_a_row_that_could_not_be_ended_for_no_known_reason_is_ended_at_the
         ended = await until(engine, man_id, lambda t: t.row.status is Status.DEAD)
     assert not failures
     assert outcome_of(ended) is Outcome.NOT_ALLOWED
+
+
+async def test_a_trouble_with_the_table_that_becomes_another_is_told_anew(
+    simulator: Simulator, settings: Chosen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(settings(simulator.address[1]), listen=False) as engine:
+        claim, troubles = engine.store.claim, ["its index is corrupt", "it is away", "it is away"]
+
+        def failing(token: int, limit: int) -> list[Row]:
+            if troubles:
+                raise QueueError(troubles.pop())
+            return claim(token, limit)
+
+        monkeypatch.setattr(engine.store, "claim", failing)
+        man_id = await engine.insert(NewAction("Ping", "", ()))
+        await until(engine, man_id, lambda t: t.row.response == "Y")
+    told = [record.getMessage() for record in caplog.records if "no rows can be claimed" in record.getMessage()]
+    assert told == ["no rows can be claimed: it is away", "no rows can be claimed: its index is corrupt"]
 
 
 async def test_children_that_asterisk_never_answers_delay_nobody(simulator: Simulator, settings: Chosen) -> None:
