@@ -111,6 +111,9 @@ class Database:
                 time.sleep(random.uniform(0.001, 0.005) * 2**attempt)  # jitter, so that two that met part
             except exc.TimeoutError as error:
                 raise QueueUnavailable(f"{self.shown}: no connection became free within {POOL_WAIT:g} s") from error
+            except exc.InvalidRequestError as error:
+                # A server that begins or ends answers oddly, such as with no record where there is always one.
+                raise QueueUnavailable(f"{self.shown}: the database did not answer as it must: {error}") from error
         raise AssertionError("unreachable: counting never ends")
 
     def _fenced(self, connection: Connection, work: Callable[[Connection], T]) -> T:

@@ -36,6 +36,12 @@ def test_a_url_that_cannot_work_is_refused_without_showing_its_secret(url: str, 
     assert "hunter2" not in str(refused.value)
 
 
+def test_a_server_that_gives_no_record_where_there_is_always_one_is_taken_for_away(backend: Backend) -> None:
+    """As one may that has just been started again; what is away is waited for, and ends no engine."""
+    with pytest.raises(QueueUnavailable, match="did not answer as it must"):
+        backend.db.run(lambda connection: connection.execute(sa.text("SELECT 1 WHERE 1 = 0")).one())
+
+
 def test_a_secret_is_in_no_representation() -> None:
     db = Database("mysql://acqs:hunter2@127.0.0.1:1/asterisk")
     assert "hunter2" not in repr(db)
