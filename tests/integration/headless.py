@@ -79,8 +79,11 @@ class Headless:
         return line
 
     async def terminate(self, seconds: float = 30.0) -> int:
-        """SIGTERM; the exit code once it has ended by itself."""
-        self.stop()
+        """SIGTERM; the exit code once it has ended by itself. AssertionError when it had ended before."""
+        try:
+            self.stop()
+        except ProcessLookupError:
+            raise AssertionError(f"it had ended before, with {await self.ended(1)}: {self.log[-3:]}") from None
         return await self.ended(seconds)
 
     async def ended(self, seconds: float = 30.0) -> int:
