@@ -14,7 +14,7 @@ from tests.bench.witness import Witness
 ACTIONS = 200
 
 
-async def measure(scene: Scene, bursts: int = 2, isolation: str = "task") -> Figure:
+async def measure(scene: Scene, bursts: int = 5, isolation: str = "task") -> Figure:
     """Actions a second from the INSERT's commit until the last call began at Asterisk; bare sockets in between."""
     before = load()
     ours, theirs = [], []
