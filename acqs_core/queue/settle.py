@@ -40,8 +40,8 @@ class Settlements(Desk):
         if any(transition.status not in _TARGETS for transition in transitions):
             raise ValueError("a transition leads to UPDATED or DEAD; claim, mark_sent and requeue do the rest")
         ordered = sorted(transitions, key=lambda transition: transition.man_id)
-        cut = [t for t in ordered if self._cut(t)]
-        self.record([OutcomeRecord(t.man_id, channel=t.channel, uniqueid=t.uniqueid) for t in cut], [])
+        too_wide = [t for t in ordered if self._is_too_wide(t)]
+        self.record([OutcomeRecord(t.man_id, channel=t.channel, uniqueid=t.uniqueid) for t in too_wide], [])
         for batch in rows.batches([t for t in ordered if t.status or t.channel or t.uniqueid], BATCH):
             self._move(batch)
         for batch in rows.batches([t.man_id for t in ordered if t.answered], BATCH):
@@ -60,7 +60,7 @@ class Settlements(Desk):
         for entries in rows.batches(journal, BATCH):
             self._append(entries)
 
-    def _cut(self, transition: Transition) -> bool:
+    def _is_too_wide(self, transition: Transition) -> bool:
         columns = self._db.layout.columns
         return not (columns["channel"].holds(transition.channel) and columns["uniqueid"].holds(transition.uniqueid))
 

@@ -45,8 +45,8 @@ LOOKOUT = 2.0
 """Seconds that a thread looks out for NEW rows before the loop looks after everything else again."""
 
 TURN = 0.005
-"""Seconds after which a claim's worth of long rows lets others have a turn: nobody's answer or lease waits for it. A
-turn after each row would cost a burst a fifth of its rate."""
+"""Seconds after which a claim's worth of long rows lets others have a turn: nobody's answer or lease waits for it, and
+rows of a common size, some microseconds each, are screened in one go."""
 
 MOST_AWAY = 1.0
 """Seconds after which rows that could not be sent are looked after, however long Asterisk is left alone."""

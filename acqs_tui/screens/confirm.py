@@ -50,8 +50,7 @@ def is_doubtful(deed: str, row: RowRecord) -> bool:
     """Whether it was or may have been carried out already, so that a retry may call twice."""
     if deed != "retry":
         return False
-    answered = row.view.row.response == "Y" and row.view.row.action.strip().lower() != "originate"
-    return (row.status is Status.SENT and not answered) or row.outcome == "unknown"
+    return (row.status is Status.SENT and not row.is_done) or row.outcome == "unknown"
 
 
 class Tick(Checkbox, inherit_bindings=False):
