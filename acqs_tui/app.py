@@ -24,6 +24,7 @@ from acqs_tui.deeds import Deeds
 from acqs_tui.feed import Feed
 from acqs_tui.lines import Lines
 from acqs_tui.looks import Looks
+from acqs_tui.pace import Paced
 from acqs_tui.palette import Palette
 from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
@@ -105,9 +106,9 @@ class Console(App[int]):
         self.set_keymap(self.settings.console.keymap)
         self.feed.stale = self.queue_pane.to_freshen
         frame = 1 / (FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES)
-        self.set_interval(frame, self.show_rows)
+        self.set_interval(frame, Paced(self.show_rows).tick)
         # Half a frame later, so that a key waits for one of the two at the most.
-        self.set_timer(frame / 2, lambda: self.set_interval(frame, self.show_events))
+        self.set_timer(frame / 2, lambda: self.set_interval(frame, Paced(self.show_events).tick))
         self.queue_pane.lines.focus()
         self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
 
