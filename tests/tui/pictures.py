@@ -1,4 +1,4 @@
-"""The console on a scripted engine, and pictures of it: for the snapshots, and for `make screenshots`."""
+"""The console on a scripted engine, and pictures of it that are the same on every machine, for the snapshots."""
 
 from __future__ import annotations
 
