@@ -38,7 +38,10 @@ class Dialog(ModalScreen[T]):
     Dialog .keys { height: auto; color: $text-muted; margin: 1 0 0 0; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", show=False),
+        Binding("ctrl+z", "app.suspend_process", show=False),  # no key of the app's own reaches a dialog
+    ]
 
     def action_leave(self) -> None:
         """Change nothing."""

@@ -83,6 +83,18 @@ async def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(terminal: Te
     assert terminal.is_as_before()
 
 
+async def test_ctrl_z_suspends_in_a_dialog_too_and_fg_comes_back_to_it(terminal: Terminal) -> None:
+    terminal.press(b"i")
+    await terminal.shows("Inject an action")
+    terminal.press(b"\x1a")
+    await terminal.stopped()
+    assert terminal.is_as_before()
+    terminal.begin()
+    os.kill(terminal.process.pid, signal.SIGCONT)
+    for text in ("Inject an action", "RUNNING"):
+        await terminal.shows(text)
+
+
 async def test_a_closed_terminal_ends_the_console(terminal: Terminal) -> None:
     terminal.close()
     assert await terminal.ended() == 128 + signal.SIGHUP
