@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 
 from acqs_core.errors import QueueError, QueueUnavailable, SchemaMissing, SettingsError, ValueRefused
 from acqs_core.queue import layout
+from acqs_core.queue.connection import Connection as MySQLConnection
 from acqs_core.queue.dialect import MYSQL, SQLITE, Dialect
 from acqs_core.queue.fence import Fence
 from acqs_core.settings import QueueSettings
@@ -231,9 +232,11 @@ def _engine(url: URL, pool_size: int, tls: Mapping[str, Any]) -> sa.Engine:
             url.password
         ).encode()  # PyMySQL would write it in latin1, whatever the server reads
     try:
-        return sa.create_engine(url, connect_args=arguments, pool_recycle=RECYCLE, **common)
+        engine = sa.create_engine(url, connect_args=arguments, pool_recycle=RECYCLE, **common)
     except (exc.ArgumentError, TypeError, ValueError) as error:
         raise SettingsError(f"queue.url {url.render_as_string(hide_password=True)} is not usable: {error}") from None
+    sa.event.listen(engine, "do_connect", lambda dialect, record, given, named: MySQLConnection(*given, **named))
+    return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
