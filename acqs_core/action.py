@@ -85,6 +85,16 @@ class Row:
     """Seconds since entry_date by the database's own clock; None when it has no date."""
 
     @property
+    def originates(self) -> bool:
+        """Whether it makes a call of its own, which rings and ends after the answer."""
+        return self.action.strip().lower() == "originate"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether Asterisk has answered it and nothing more comes: it is no call."""
+        return self.status is Status.SENT and self.response == "Y" and not self.originates
+
+    @property
     def matches_by_callerid(self) -> bool:
         """Whether the listener may match this row by its caller id: only Originate and Redirect (design §1)."""
         return self.action.strip().lower() in ("originate", "redirect")
@@ -164,12 +174,11 @@ def compose(row: Row, *, nonce: str, with_channel_id: bool) -> Message:
     out = [f"Action: {name}"]
     if own_id is None:
         out.append(f"ActionID: {action_id}")
-    originates = name.lower() == "originate"
-    if originates and with_channel_id and not header(lines, "ChannelId"):
+    if row.originates and with_channel_id and not header(lines, "ChannelId"):
         # Before the row's own lines: Asterisk takes the first of a name, and a row may bring an empty one.
         out.append(f"ChannelId: {channel_id(row.man_id)}")
     out.extend(lines)
-    if originates and header(lines, "Async") is None:
+    if row.originates and header(lines, "Async") is None:
         out.append("Async: true")
     if len(out) > MAX_HEADERS:
         raise ActionInvalid(f"it has {len(out)} headers, Asterisk takes {MAX_HEADERS}; leave some out")

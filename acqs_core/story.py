@@ -108,8 +108,8 @@ def _sent(row: Row, known: OutcomeRecord | None, journal: Sequence[JournalEntry]
     if outcome is not None and outcome is not Outcome.UNKNOWN:
         return f"It stays SENT and is over: {_how(outcome, says)}."
     if row.response == "Y":
-        calls = row.action.strip().lower() == "originate"
-        return "Asterisk has taken it; its call has not rung yet." if calls else "Asterisk has answered; that is all."
+        told = "Asterisk has taken it; its call has not rung yet."
+        return told if row.originates else "Asterisk has answered; that is all."
     last = journal[-1].event if journal else ""
     if last == "not taken":
         return "Asterisk answered that it shuts down and did not look at it; it goes back to NEW."

@@ -51,8 +51,7 @@ class RowRecord:
     @property
     def is_done(self) -> bool:
         """Whether Asterisk has answered it and nothing more comes: it is no call."""
-        row = self.view.row
-        return row.response == "Y" and row.status is Status.SENT and row.action.strip().lower() != "originate"
+        return self.view.row.is_done
 
     @property
     def is_final(self) -> bool:

@@ -165,9 +165,7 @@ def _follow(queue, man_id: int, seconds: float, *, quiet: bool) -> dict[str, obj
         if not quiet and (seen is None or (row.status, row.channel) != (seen.status, seen.channel)):
             typer.echo(f"row {man_id} {row.status:8} {safe(row.channel)} {outcome}".rstrip())
         seen = row
-        final = row.status is Status.DEAD or (
-            row.status is Status.SENT and row.response == "Y" and row.action.lower() != "originate"
-        )
+        final = row.status is Status.DEAD or row.is_done
         if final or time.monotonic() >= until:
             return {"status": str(row.status), "outcome": outcome, "channel": row.channel, "ended": final}
         time.sleep(0.05)

@@ -51,7 +51,7 @@ class Reconciler:
         decide(self._calls.lost(rows))
         decide(self._calls.found(rows, with_channel_id=self._with_channel_id))
         absent = [row for row in rows if row.matches_by_callerid and not self._calls.lives(row.man_id)]
-        answered = {row.man_id for row in absent if row.response == "Y" and row.action.strip().lower() == "originate"}
+        answered = {row.man_id for row in absent if row.response == "Y" and row.originates}
         for row in absent:
             if row.status is Status.UPDATED or row.man_id in missed & answered:
                 decide(self._calls.gone(row.man_id))

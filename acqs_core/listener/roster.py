@@ -18,12 +18,11 @@ LATE = 1_000
 
 def call_of(row: Row, action_id: str, with_channel_id: bool, since: int) -> Call:
     """What is known of a row's call before anything is heard of it."""
-    originates = row.action.strip().lower() == "originate"
     made = ""
-    if originates:
+    if row.originates:
         made = header(row.lines, "ChannelId") or (channel_id(row.man_id) if with_channel_id else "")
     callerid = row.callerid if is_somebody(row.callerid) else ""
-    return Call(row.man_id, originates, callerid, action_id, made, since, made)
+    return Call(row.man_id, row.originates, callerid, action_id, made, since, made)
 
 
 class Roster:

@@ -153,10 +153,9 @@ def _refuse_doubtful(shown: Timeline) -> None:
 
 def _may_have_been_carried_out(shown: Timeline) -> bool:
     row, known = shown.row, shown.outcome
-    originates = row.action.strip().lower() == "originate"
     if row.status is Status.SENT:
-        return row.response == "N" or originates
-    if row.status is not Status.DEAD or (row.response == "Y" and not originates):
+        return row.response == "N" or row.originates
+    if row.status is not Status.DEAD or (row.response == "Y" and not row.originates):
         return False
     if known is not None and known.outcome is Outcome.UNKNOWN:
         return True  # only of what was or may have been written is the outcome unknown
