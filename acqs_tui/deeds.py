@@ -72,8 +72,11 @@ class Deeds:
         self._console.strip.tell(self._progress or (None if self._followed is None else self._followed.drawn()))
 
     def follow(self, man_id: int) -> None:
-        """Select this row when it comes, and tell its way until it ends."""
+        """Select this row when it comes, or is there already, and tell its way until it ends."""
         self._followed = Followed(man_id)
+        record = self._console.queue_pane.lines.newest(man_id)
+        if record is not None:
+            self.see([record])  # it may have ended before the word of its insertion came, and nothing more comes of it
 
     def unfollow(self) -> None:
         """Tell no more of the row that is followed."""

@@ -6,6 +6,7 @@ import getpass
 import tempfile
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -128,6 +129,23 @@ async def test_lines_of_a_raw_action_are_typed_with_enter_and_injected_with_ctrl
     await until(pilot, lambda: "answered by Asterisk" in strip_of(pilot))
     (injected,) = engine.store.page(limit=2).rows
     assert [line for line in injected.lines if line] == ["X:1", "Y:2"]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_a_row_that_has_ended_before_it_is_followed_is_told_of_all_the_same(
+    engine: Engine, pilot: Pilot[int], frozen: bool
+) -> None:
+    console = console_of(pilot)
+    console.queue_pane.lines.freeze(frozen)
+    man_id = engine.store.insert(raw("Ping", []), actor="test")
+
+    def answered() -> bool:
+        record = console.queue_pane.lines.newest(man_id)
+        return record is not None and record.is_done
+
+    await until(pilot, answered)
+    console.deeds.follow(man_id)
+    assert "answered by Asterisk" in strip_of(pilot)
 
 
 async def test_the_queue_is_stopped_with_a_reason_and_the_panes_live_on(engine: Engine, pilot: Pilot[int]) -> None:

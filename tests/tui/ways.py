@@ -99,10 +99,7 @@ def asking(dialog: Callable[[Console], Screen[Any]]) -> Way:
 
 async def followed(pilot: Pilot[int]) -> None:
     """A call that was injected rings."""
-    console = console_of(pilot)
-    man_id = scene.FIRST + 26
-    console.deeds.follow(man_id)
-    console.deeds.see([console.queue_pane.lines.window.records[man_id]])
+    console_of(pilot).deeds.follow(scene.FIRST + 26)
 
 
 REFUSED = [
