@@ -1,4 +1,4 @@
-"""What the unit tests say at their end: what the comparison of the simulator with Asterisk leaves out."""
+"""What the tests of the simulator say at their end: what their comparison with Asterisk leaves out."""
 
 from __future__ import annotations
 

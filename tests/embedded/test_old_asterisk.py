@@ -16,8 +16,8 @@ from acqs_core.engine import Engine
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.settings import Settings
+from tests.embedded.test_sender import until
 from tests.unit.recorded_server import Asterisk14, events_of
-from tests.unit.test_sender import until
 
 CALLER = "V0123456789012345678"
 NEAR = "Local/600@default-8b06,1"

@@ -17,7 +17,7 @@ import pytest
 from acqs_core.action import Status
 from acqs_core.queue.database import Database
 from acqs_core.queue.store import Store
-from tests.unit.test_cli import Run, run, told
+from tests.embedded.test_cli import Run, run, told
 
 __all__ = ["run"]
 

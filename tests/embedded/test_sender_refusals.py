@@ -12,7 +12,7 @@ from acqs_core.action import NewAction, Outcome, Status, command
 from acqs_core.engine import Engine
 from acqs_core.simulator import Simulator, User
 from acqs_core.simulator.server import ReceivedAction
-from tests.unit.test_sender import Chosen, outcome_of, running, settings, simulator, until
+from tests.embedded.test_sender import Chosen, outcome_of, running, settings, simulator, until
 
 __all__ = ["settings", "simulator"]
 

@@ -20,9 +20,9 @@ from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.settings import Settings
 from acqs_core.simulator import Simulator
+from tests.embedded.test_sender import running, until
+from tests.embedded.test_sender_refusals import trouble
 from tests.small_disk import SmallDisk
-from tests.unit.test_sender import running, until
-from tests.unit.test_sender_refusals import trouble
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,8 +18,8 @@ from acqs_core.action import NewAction
 from acqs_core.cli.logs import LAST_WORDS
 from acqs_core.engine import Engine
 from acqs_core.simulator import Simulator
-from tests.unit.test_full_disk import daemon, settings
-from tests.unit.test_sender import until
+from tests.embedded.test_full_disk import daemon, settings
+from tests.embedded.test_sender import until
 
 LINES = 5_000
 

@@ -17,7 +17,7 @@ from acqs_core.queue.database import Database
 from acqs_core.queue.types import Control
 from acqs_core.settings import Settings
 from acqs_core.simulator import Simulator
-from tests.unit.test_sender import Door, outcome_of, running, until
+from tests.embedded.test_sender import Door, outcome_of, running, until
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.settings import Settings
 from acqs_core.simulator import Fault, Simulator
-from tests.unit.test_sender import outcome_of, running, until
-from tests.unit.test_sender_refusals import trouble
+from tests.embedded.test_sender import outcome_of, running, until
+from tests.embedded.test_sender_refusals import trouble
 
 FAULTS = (signal.SIGKILL, signal.SIGSTOP)
 

@@ -1,0 +1,1 @@
+"""Whole programs on embedded parts: SQLite, the simulated Asterisk, and nothing installed."""
