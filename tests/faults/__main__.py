@@ -71,7 +71,7 @@ async def _run(outcomes: Sequence[Outcome], times: int, at_once: int, seed: int)
             done = itertools.count(1)
 
             def tell(outcome: Outcome, took: float) -> None:
-                bad = f": {outcome.wrong[-1][:200]}" if outcome.wrong else ""
+                bad = f": {outcome.wrong[-1][:2000]}" if outcome.wrong else ""
                 say(f"{next(done)}/{total} {outcome.fault.name} ({took:.0f} s){bad}")
 
             def works(under_load: bool) -> list[Awaitable[None]]:

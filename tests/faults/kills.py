@@ -167,7 +167,12 @@ class _Succession:
 async def takes_over(place: Place, heir: Headless, lost: float, unsent: Collection[int]) -> float:
     """Seconds from the loss of a holder until its heir has sent one of these rows, which the holder had not sent, as
     Asterisk sees it, and listens."""
-    acted = await asyncio.to_thread(place.ground.witness.first, unsent, PATIENCE)
+    try:
+        acted = await asyncio.to_thread(place.ground.witness.first, unsent, PATIENCE)
+    except TimeoutError as error:
+        rows = [(row.man_id, str(row.status)) for row in place.store.by_ids(list(unsent))]
+        said = [one.get("message", one) for one in heir.log[-8:]]
+        raise TimeoutError(f"{error}; they are {rows}; their heir {await heir.state()} and said last: {said}") from None
     listens = moment(await heir.said("listener: connected to", PATIENCE))
     return max(acted, listens) - lost
 

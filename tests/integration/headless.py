@@ -90,6 +90,13 @@ class Headless:
         """Its exit code once it has ended, by whatever."""
         return await asyncio.wait_for(self._process.wait(), seconds)
 
+    async def state(self) -> str:
+        """Whether it lives, in words."""
+        try:
+            return f"has ended with {await self.ended(0.1)}"
+        except TimeoutError:
+            return "lives"
+
     async def kill(self) -> None:
         """SIGKILL, and reap it."""
         with contextlib.suppress(ProcessLookupError):
