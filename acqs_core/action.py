@@ -95,6 +95,11 @@ class Row:
         return self.status is Status.SENT and self.response == "Y" and not self.originates
 
     @property
+    def is_final(self) -> bool:
+        """Whether it stays as it is, but for a discard or a purge."""
+        return self.status is Status.DEAD or self.is_done
+
+    @property
     def matches_by_callerid(self) -> bool:
         """Whether the listener may match this row by its caller id: only Originate and Redirect (design §1)."""
         return self.action.strip().lower() in ("originate", "redirect")

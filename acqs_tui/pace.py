@@ -22,17 +22,25 @@ CALM = 1.0
 """Seconds without such a wait, after which all is drawn again."""
 
 
+def waited_so_far() -> float:
+    """Seconds that the main thread was ready to run and had no processor; 0 where the kernel does not count them
+    (Linux does, with CONFIG_SCHED_INFO: Documentation/scheduler/sched-stats.rst)."""
+    with suppress(OSError, ValueError, IndexError), open(f"/proc/{os.getpid()}/schedstat", "rb") as file:
+        return int(file.read().split()[1]) / 1e9
+    return 0.0
+
+
 class Paced:
     """Draws at each tick, or at one of five. Keys do not wait for it: what they do is drawn as they do it."""
 
     def __init__(
         self,
         draw: Callable[[], None],
-        waited: Callable[[], float] | None = None,
+        waited: Callable[[], float] = waited_so_far,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._draw, self._waited, self._clock = draw, waited or waited_so_far, clock
-        self._looked, self._had_waited = clock(), self._waited()
+        self._draw, self._waited, self._clock = draw, waited, clock
+        self._looked, self._had_waited = clock(), waited()
         self._drawn = self._crowded = float("-inf")
 
     def tick(self) -> None:
@@ -44,11 +52,3 @@ class Paced:
         if now - self._crowded >= CALM or now - self._drawn >= SELDOM:
             self._drawn = now
             self._draw()
-
-
-def waited_so_far() -> float:
-    """Seconds that the main thread was ready to run and had no processor; 0 where the kernel does not count them
-    (Linux does, with CONFIG_SCHED_INFO: Documentation/scheduler/sched-stats.rst)."""
-    with suppress(OSError, ValueError, IndexError), open(f"/proc/{os.getpid()}/schedstat", "rb") as file:
-        return int(file.read().split()[1]) / 1e9
-    return 0.0

@@ -56,7 +56,7 @@ class RowRecord:
     @property
     def is_final(self) -> bool:
         """Whether it stays as it is, but for a discard or a purge."""
-        return self.view.row.status is Status.DEAD or self.is_done
+        return self.view.row.is_final
 
     def says_the_same(self, other: RowRecord | None) -> bool:
         """Whether the other is this row, read at another time and otherwise no other."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from acqs_core import action
-from acqs_core.action import NewAction, Row, Status
+from acqs_core.action import NewAction, Row
 from acqs_core.cli.common import Config, Json, ServerIp, Url, operator, print_json, safe, settings, store
 from acqs_core.cli.manual import ending, exit_codes
 from acqs_core.errors import AcqsError
@@ -165,7 +165,6 @@ def _follow(queue, man_id: int, seconds: float, *, quiet: bool) -> dict[str, obj
         if not quiet and (seen is None or (row.status, row.channel) != (seen.status, seen.channel)):
             typer.echo(f"row {man_id} {row.status:8} {safe(row.channel)} {outcome}".rstrip())
         seen = row
-        final = row.status is Status.DEAD or row.is_done
-        if final or time.monotonic() >= until:
-            return {"status": str(row.status), "outcome": outcome, "channel": row.channel, "ended": final}
+        if row.is_final or time.monotonic() >= until:
+            return {"status": str(row.status), "outcome": outcome, "channel": row.channel, "ended": row.is_final}
         time.sleep(0.05)
