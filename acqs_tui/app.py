@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Footer, Input
 
+from acqs_core.crowd import Crowd, Pace
 from acqs_core.errors import FilterInvalid
 from acqs_core.filter import ROW_FIELDS, parse
 from acqs_core.settings import Settings
@@ -24,7 +25,6 @@ from acqs_tui.deeds import Deeds
 from acqs_tui.feed import Feed
 from acqs_tui.lines import Lines
 from acqs_tui.looks import Looks
-from acqs_tui.pace import Paced
 from acqs_tui.palette import Palette
 from acqs_tui.panes.events import EventsPane
 from acqs_tui.panes.queue import QueuePane
@@ -36,6 +36,9 @@ from acqs_tui.views import Views
 
 FRAMES, FRAMES_SLOW = 10, 2
 """Frames a second, and over a slow link."""
+
+FRAME_SELDOM = 0.45
+"""Seconds between two frames where calls need the processors: one of five, though none comes to the millisecond."""
 
 FIELDS: dict[str, Sequence[str] | None] = {
     "queue": ROW_FIELDS,
@@ -69,7 +72,8 @@ class Console(App[int]):
         super().__init__()
         self.settings, self.clock, self.wall = settings, clock, wall
         self.read_only, self.demo = read_only, demo
-        self.feed = Feed(settings, read_only=read_only, demo=demo, clock=clock)
+        self.crowd = Crowd()
+        self.feed = Feed(settings, read_only=read_only, demo=demo, clock=clock, crowd=self.crowd)
         self.queue_pane = QueuePane(settings.console.window, clock)
         self.sessions_pane = SessionsPane(wall)
         self.events_pane = EventsPane()
@@ -106,11 +110,21 @@ class Console(App[int]):
         self.set_keymap(self.settings.console.keymap)
         self.feed.stale = self.queue_pane.to_freshen
         frame = 1 / (FRAMES_SLOW if self.settings.console.low_bandwidth else FRAMES)
-        self.set_interval(frame, Paced(self.show_rows).tick)
+        self.set_interval(frame, self._paced(self.show_rows))
         # Half a frame later, so that a key waits for one of the two at the most.
-        self.set_timer(frame / 2, lambda: self.set_interval(frame, Paced(self.show_events).tick))
+        self.set_timer(frame / 2, lambda: self.set_interval(frame, self._paced(self.show_events)))
         self.queue_pane.lines.focus()
         self.run_worker(self.connection.keep(), name="feed", exclusive=True, exit_on_error=True)
+
+    def _paced(self, draw: Callable[[], None]) -> Callable[[], None]:
+        """Draws at each tick, or at one of five where calls need the processors. What a key does is drawn at once."""
+        pace = Pace(self.crowd, FRAME_SELDOM)
+
+        def tick() -> None:
+            if pace.is_due():
+                draw()
+
+        return tick
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow footer has room for the commands alone; help tells of the palette."""
@@ -124,7 +138,7 @@ class Console(App[int]):
         self.workers.cancel_group(self, "default")
         await self.feed.close()
         self.settings = self.settings.model_copy(update={"server_ip": server_ip})
-        self.feed = Feed(self.settings, read_only=self.read_only, clock=self.clock)
+        self.feed = Feed(self.settings, read_only=self.read_only, clock=self.clock, crowd=self.crowd)
         self.feed.stale = self.queue_pane.to_freshen
         for pane in self.panes:
             pane.lines.clear()

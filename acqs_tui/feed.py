@@ -17,6 +17,7 @@ from typing import Any
 
 from acqs_core.control import host, places
 from acqs_core.control.client import Client
+from acqs_core.crowd import LEAST, Crowd, Pace
 from acqs_core.errors import AcqsError, ControlError, NoEngine
 from acqs_core.settings import Settings
 from acqs_tui import memory, priority
@@ -37,6 +38,10 @@ LOOK_BACK = 100
 NEWER_EVERY, STALE_EVERY = 0.5, 1.0
 """Seconds between looks for rows that producers inserted, and at rows that others may have changed."""
 
+PAGE_SELDOM, NEWER_SELDOM, STALE_SELDOM = 0.5, 2.0, 5.0
+"""Seconds between two pages, and between those looks, where calls need the processors: the engine tells of each row
+that it works on itself."""
+
 MOST_EVENTS = 20_000
 """Events that wait for the next frame at the most."""
 
@@ -54,9 +59,11 @@ class Feed:
         read_only: bool = False,
         demo: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        crowd: Crowd | None = None,
     ) -> None:
         self.settings, self.read_only, self.demo = settings, read_only, demo
         self._clock = clock
+        self._crowd = crowd or Crowd()
         self.status: dict[str, Any] = {}
         self.sessions: dict[str, Any] = {"living": [], "failed": []}
         self.greeting: dict[str, Any] = {}
@@ -182,7 +189,11 @@ class Feed:
         """Fill the window, newest first, one page after another."""
         before: int | None = None
         self.loaded, self.loading = 0, True
+        pace = Pace(self._crowd, PAGE_SELDOM)
         while self.loaded < self.settings.console.window:
+            if not pace.is_due():
+                await asyncio.sleep(LEAST)
+                continue
             try:
                 page = await client.ask("page", before=before, limit=PAGE)
             except AcqsError:
@@ -199,8 +210,11 @@ class Feed:
 
     async def _keep_up(self, client: Client) -> None:
         """Rows that producers insert: the engine is told of them by nobody."""
+        pace = Pace(self._crowd, NEWER_SELDOM)
         while True:
             await asyncio.sleep(NEWER_EVERY)
+            if not pace.is_due():
+                continue
             with contextlib.suppress(AcqsError):
                 more = True
                 while more:
@@ -211,8 +225,11 @@ class Feed:
 
     async def _freshen(self, client: Client) -> None:
         """Rows that others changed: another engine, another operator, a purge."""
+        pace = Pace(self._crowd, STALE_SELDOM)
         while True:
             await asyncio.sleep(STALE_EVERY)
+            if not pace.is_due():
+                continue
             man_ids = list(dict.fromkeys(self.stale()))[:PAGE]
             if man_ids:
                 with contextlib.suppress(AcqsError):

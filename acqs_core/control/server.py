@@ -2,7 +2,8 @@
 that is bounded.
 
 What is shown live is not pushed as it happens: each follower's feeds are looked at ten times a second, and what it
-cannot take is left in the rings, from which it is told how much it missed.
+cannot take is left in the rings, from which it is told how much it missed. Where actions need the processors, the
+engine gathers what is new once a second only.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from acqs_core.control.desk import Desk
 from acqs_core.control.feeds import NAMES, Feeds
 from acqs_core.control.peers import GROUP, Peer, group_id
 from acqs_core.control.wire import VERSION, Message, decode, encode, refusal
+from acqs_core.crowd import Crowd, Pace
 from acqs_core.errors import AcqsError, ControlError
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.1
-"""Seconds between looks at what followers have not seen yet."""
+EVERY, SELDOM = 0.1, 0.95
+"""Seconds between looks at what followers have not seen yet, and in a crowd between those that ask the database (one
+look of ten, though none comes to the millisecond)."""
 
 AFTER_FAILURE = 1.0
 """Seconds to the next look after one that failed."""
@@ -50,8 +53,9 @@ MOST = 32
 class ControlServer:
     """Answers consoles on sockets. `greeting` says who the engine is."""
 
-    def __init__(self, desk: Desk, feeds: Feeds, greeting: Callable[[], Message]) -> None:
+    def __init__(self, desk: Desk, feeds: Feeds, greeting: Callable[[], Message], crowd: Crowd | None = None) -> None:
         self._desk, self._feeds, self._greeting = desk, feeds, greeting
+        self._pace = Pace(crowd or Crowd(), SELDOM)
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self._visitors: dict[asyncio.Task[None], Visitor] = {}
@@ -87,7 +91,8 @@ class ControlServer:
             if not following:
                 continue
             try:
-                await self._feeds.look(self._desk, {name for visitor in following for name in visitor.following})
+                if self._pace.is_due():
+                    await self._feeds.look(self._desk, {name for visitor in following for name in visitor.following})
                 for visitor in following:
                     visitor.show()
             except Exception:

@@ -21,6 +21,7 @@ from acqs_core.control.desk import Desk
 from acqs_core.control.feeds import Feeds
 from acqs_core.control.server import ControlServer
 from acqs_core.control.wire import Message, RowView
+from acqs_core.crowd import Crowd
 from acqs_core.errors import ControlError, NotFound, Refused
 from acqs_core.queue.types import Depth
 from acqs_core.telemetry import Telemetry
@@ -188,7 +189,9 @@ class ScriptedDesk(Desk):
 
 
 @contextlib.asynccontextmanager
-async def telling(script: Script, folder: Path, server_ip: str = scene.SERVER) -> AsyncIterator[ControlServer]:
+async def telling(
+    script: Script, folder: Path, server_ip: str = scene.SERVER, crowd: Crowd | None = None
+) -> AsyncIterator[ControlServer]:
     """Let consoles attach that look for an engine in this folder."""
 
     def greeting() -> Message:
@@ -197,7 +200,7 @@ async def telling(script: Script, folder: Path, server_ip: str = scene.SERVER) -
             "leases": ["sender", "listener"], "pid": 2417, "host": "dialer-4", "may_stop": False,
         }  # fmt: skip
 
-    server = ControlServer(ScriptedDesk(script), Feeds(script), greeting)
+    server = ControlServer(ScriptedDesk(script), Feeds(script), greeting, crowd)
     try:
         await server.listen(places.own(folder, server_ip))
     except ControlError as error:

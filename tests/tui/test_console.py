@@ -65,6 +65,7 @@ async def test_what_others_change_and_purge_off_the_screen_is_found(
     engine: Engine, pilot: Pilot[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("acqs_tui.feed.STALE_EVERY", 0.02)
+    monkeypatch.setattr("acqs_tui.feed.STALE_SELDOM", 0.02)
     monkeypatch.setattr("acqs_tui.panes.queue.OPEN", 7)
     monkeypatch.setattr("acqs_tui.panes.queue.FINAL", 3)
     monkeypatch.setattr("acqs_tui.feed.LOOK_BACK", 0)
