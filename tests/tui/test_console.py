@@ -67,7 +67,7 @@ async def test_what_others_change_and_purge_off_the_screen_is_found(
     monkeypatch.setattr("acqs_tui.feed.STALE_EVERY", 0.02)
     monkeypatch.setattr("acqs_tui.feed.STALE_SELDOM", 0.02)
     monkeypatch.setattr("acqs_tui.panes.queue.OPEN", 7)
-    monkeypatch.setattr("acqs_tui.panes.queue.FINAL", 3)
+    monkeypatch.setattr("acqs_tui.panes.queue.ANY", 3)
     monkeypatch.setattr("acqs_tui.feed.LOOK_BACK", 0)
     engine.store.pause(actor="test")
     made = [engine.store.insert(raw("Ping", []), actor="test") for _ in range(100)]
