@@ -35,7 +35,7 @@ class Ring(Generic[T]):
         """
         new = max(0, self.total - seen)
         given = min(new, len(self._kept), new if most is None else most)
-        return list(itertools.islice(self._kept, len(self._kept) - given, None)), new - given
+        return list(itertools.islice(reversed(self._kept), given))[::-1], new - given
 
 
 class Touched:

@@ -23,15 +23,22 @@ REASONS = {"0": "failed", "3": "no answer", "4": "answered", "5": "busy", "8": "
 class EventRecord:
     """An event and when it was read (time of day, seconds). `line` is None but for one of its lines."""
 
-    __slots__ = ("_fields", "_folded", "at", "height", "id", "line", "name", "raw")
+    __slots__ = ("_fields", "_folded", "at", "id", "line", "raw")
 
     def __init__(self, record_id: int, at: float, raw: str, line: str | None = None) -> None:
         self.id, self.at, self.raw, self.line = record_id, at, raw, line
-        self.name = raw.partition("\r\n")[0].partition(":")[2].strip()
-        self.height = min(LINES, raw.count("\r\n") + 1)
-        """How many lines it has when it is shown whole."""
         self._fields: Fields | None = None
         self._folded: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Which event it is: the value of its first line."""
+        return self.raw.partition("\r\n")[0].partition(":")[2].strip()
+
+    @property
+    def height(self) -> int:
+        """How many lines it has when it is shown whole."""
+        return min(LINES, self.raw.count("\r\n") + 1)
 
     def lines(self) -> list[EventRecord]:
         """A record for each of its lines; the first has the event's own id."""

@@ -211,6 +211,9 @@ class Window(Generic[S]):
         for record_id in leaving:
             del self.records[record_id]
         gone = {record_id for record_id in leaving if self._keys.pop(record_id, None) is not None}
-        self._visible = [key for key in self._visible if key[-1] not in gone]
+        if self.sort is by_id:
+            del self._visible[: len(gone)]
+        else:
+            self._visible = [key for key in self._visible if key[-1] not in gone]
         self.dropped += len(leaving)
         change.rebuilt = True

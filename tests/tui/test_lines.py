@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from textual.events import Key
@@ -20,7 +20,7 @@ from acqs_tui.app import Console
 from acqs_tui.columns import Column, laid_out
 from acqs_tui.events import LINES, EventRecord
 from acqs_tui.panes.queue import AGAIN, TABS, QueuePane, columns
-from acqs_tui.records import Window
+from acqs_tui.records import Window, by_id
 from acqs_tui.rows import SORTS, RowRecord
 from acqs_tui.whole import Whole
 from tests.tui import scene
@@ -134,6 +134,31 @@ async def test_all_rows_that_are_shown_are_marked_and_no_others(alone: Pilot[int
     assert pane.has_chosen, "the selected one"
 
 
+async def test_rows_that_may_go_on_are_read_again_without_a_look_at_all_the_others(
+    alone: Pilot[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pane, view = console_of(alone).queue_pane, scene.rows()[0]
+
+    def row(man_id: int, status: Status) -> RowRecord:
+        return RowRecord(RowView(dataclasses.replace(view.row, man_id=man_id, status=status)), scene.NOW)
+
+    def again() -> set[int]:
+        return {*pane.to_freshen(), *pane.to_freshen()}  # a whole round, and its end
+
+    pane.lines.clear()
+    pane.put(row(man_id, Status.DEAD) for man_id in range(1000, 3000))
+    pane.put([row(1, Status.NEW), row(2, Status.SENT), row(3, Status.NEW)])
+    looked: list[int] = []
+    monkeypatch.setattr(RowRecord, "is_final", property(lambda record: looked.append(record.id)))
+    assert again() & {1, 2, 3} == {1, 2, 3}
+    assert not looked
+    monkeypatch.undo()
+    pane.put([row(2, Status.DEAD)])
+    pane.forget([3])
+    assert again() & {1, 2, 3} == {1}
+    assert pane._open == {1}, "what was forgotten is not kept"
+
+
 async def test_an_overdue_row_is_told_by_a_mark_and_not_by_colour_alone(alone: Pilot[int]) -> None:
     console = console_of(alone)
     lines = console.queue_pane.lines
@@ -243,6 +268,22 @@ async def test_a_filter_that_is_typed_in_one_go_is_no_row_of_commands(alone: Pil
     await until(alone, lambda: console.focused is console.queue_pane.lines)
     assert len(console.screen_stack) == 1
     assert len(console.queue_pane.lines.window) == 0
+
+
+@pytest.mark.parametrize("at_once", [1, 250])
+@pytest.mark.parametrize("sort", [by_id, lambda event: (event.at, event.id)], ids=["by id", "by time"])
+def test_a_full_window_lets_the_oldest_go_and_shows_the_others_that_pass(
+    at_once: int, sort: Callable[[EventRecord], tuple[float, ...]]
+) -> None:
+    window = Window[EventRecord](100)
+    window.show(lambda event: event.id % 3 != 0, sort)
+    events = [EventRecord(number, float(-number), "Event: Hangup") for number in range(500)]
+    for first in range(0, len(events), at_once):
+        window.put(events[first : first + at_once])
+    assert 90 <= len(window.records) <= 100
+    assert max(window.records) == 499
+    assert min(window.records) == 500 - len(window.records) == window.dropped
+    assert window.visible() == sorted((event for event in window.records.values() if event.id % 3 != 0), key=sort)
 
 
 @pytest.mark.parametrize("at_once", [1, 500])
