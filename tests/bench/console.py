@@ -175,11 +175,11 @@ async def first_paint(runs: int = 5) -> Figure:
     return figure("console_first_paint", "s", ours, theirs, load=before)
 
 
-async def attached(scene: Scene, bursts: int = 7) -> Figure:
+async def attached(scene: Scene, bursts: int = 9) -> Figure:
     """Actions a second of a burst while a console watches; the yardstick's of the same engine while none does.
 
     Single bursts scatter by half, so there are many. The engine's first is not counted, and a console that has only
-    just started is let come to rest, as in `visit`.
+    just started is let fill its window and come to rest, as in `visit`.
     """
     before = load()
     ours, theirs = [], []
@@ -197,7 +197,7 @@ async def attached(scene: Scene, bursts: int = 7) -> Figure:
                     theirs.append(await burst_rate(scene, witness))
                     await until_quiet(scene, quiet)
                     async with on_terminal("--config", str(settings), size=SIZE) as terminal:
-                        await terminal.shows("ATTACHED")
+                        await terminal.shows(f"{scene.rows():,} rows", LOADING)
                         await asyncio.sleep(2)
                         ours.append(await burst_rate(scene, witness))
                         terminal.press(b"q")

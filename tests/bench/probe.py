@@ -11,12 +11,14 @@ import resource
 import sys
 import time
 from pathlib import Path
-
-from textual.screen import Screen
+from typing import TYPE_CHECKING
 
 import acqs_tui
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
+
+if TYPE_CHECKING:
+    from textual.screen import Screen  # acqs_tui first: it tells Textual how often to paint
 
 
 class Probed(Console):

@@ -78,6 +78,10 @@ class Scene:
         run = next(_runs)
         return [f"bare-{run:04}-{number:06}" for number in range(count)]
 
+    def rows(self) -> int:
+        """Rows of the queue's table."""
+        return int(self.stand.server.client("SELECT COUNT(*) FROM vicidial_manager", self.stand.database))
+
     def sessions(self) -> int:
         """Manager sessions that Asterisk has now."""
         # A heading, one line each, and a line with their number.
