@@ -27,8 +27,8 @@ GREETING = 3.0
 """Seconds in which a living engine greets."""
 
 SILENCE = 10.0
-"""Seconds without a word from an engine whose status is followed, which it tells twice a second: it was stopped, or
-hangs."""
+"""Seconds without a word from an engine whose status is followed, which it tells once a second at least: it was
+stopped, or hangs."""
 
 
 class Client:

@@ -81,16 +81,15 @@ class InjectScreen(Dialog[int]):
         self._enter()
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
-        """Another form."""
+        """The form of the tab that was clicked."""
         event.stop()
-        self._form = BY_ID[str(event.tab.id).removeprefix("form-")]
-        self.query_one("#forms", ContentSwitcher).current = self._form.id
-        self._enter()
+        self._go_to(BY_ID[event.tabs.active.removeprefix("form-")])
 
     def action_next_form(self) -> None:
-        """The form after this one."""
+        """The form after this one; at once, for the keys that are typed after this one."""
         following = FORMS[(FORMS.index(self._form) + 1) % len(FORMS)]
         self.query_one(Tabs).active = f"form-{following.id}"
+        self._go_to(following)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Check and show at once."""
@@ -123,9 +122,15 @@ class InjectScreen(Dialog[int]):
         finally:
             self._inserting = False
 
+    def _go_to(self, form: Form) -> None:
+        if form is not self._form:
+            self._form = form
+            self.query_one("#forms", ContentSwitcher).current = form.id
+            self._enter()
+
     def _enter(self) -> None:
         first = self._form.fields[0]
-        self.query_one(f"#{self._form.id}-{first.name}").focus()
+        self.set_focus(self.query_one(f"#{self._form.id}-{first.name}"))
         takes_enter = any(field.lines > 1 for field in self._form.fields)
         inject = "ctrl+s" if takes_enter else "Enter or ctrl+s"
         self.query_one("#hints", Static).update(keys((inject, "inject"), ("ctrl+t", "next form"), ("Esc", "leave")))

@@ -16,6 +16,7 @@ from acqs_core.engine import Engine
 from acqs_core.queue.database import statement
 from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.app import Console
+from acqs_tui.forms import FORMS
 from acqs_tui.rows import RowRecord
 from acqs_tui.screens.confirm import ConfirmScreen, ReportScreen, Tick, is_doubtful
 from acqs_tui.screens.inject import InjectScreen
@@ -129,6 +130,22 @@ async def test_lines_of_a_raw_action_are_typed_with_enter_and_injected_with_ctrl
     await until(pilot, lambda: "answered by Asterisk" in strip_of(pilot))
     (injected,) = engine.store.page(limit=2).rows
     assert [line for line in injected.lines if line] == ["X:1", "Y:2"]
+
+
+async def test_what_is_typed_right_after_the_next_form_stands_in_its_first_field(
+    engine: Engine, pilot: Pilot[int]
+) -> None:
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    screen = pilot.app.screen
+    assert isinstance(screen, InjectScreen)
+    for _ in range(2):
+        screen.action_next_form()
+    assert pilot.app.focused is screen.query_one("#hangup-channel")
+    await press(pilot, *"SIP/1")
+    assert screen.query_one("#hangup-channel", Input).value == "SIP/1"
+    await press(pilot, *["ctrl+t"] * (len(FORMS) - 2))
+    assert pilot.app.focused is screen.query_one("#call-channel"), "and the first comes after the last"
 
 
 @pytest.mark.parametrize("frozen", [False, True])
