@@ -43,7 +43,7 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     DEFAULT_CSS = """
     Lines { background: $surface; color: $foreground; scrollbar-size-vertical: 1; overflow-x: hidden;
-            overflow-y: auto; }
+            overflow-y: scroll; }
     Lines > .lines--header { color: $text-muted; text-style: bold; background: $panel; }
     Lines > .lines--cursor { background: $primary 60%; color: $text; }
     Lines > .lines--blurred { background: $primary 25%; }
@@ -212,13 +212,11 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         self._select(0 if key is None else window.nearest(key))
 
     def _grow_to(self, size: Size) -> None:
-        """Take this size. While a bar is shown and stays nothing else moves, and the screen need not be laid out."""
-        bar_stays = self.show_vertical_scrollbar and size.height > self.container_size.height
-        if bar_stays and size.width == self.virtual_size.width:
-            self.set_reactive(ScrollView.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
-        else:
-            self.virtual_size = size
+        """Take this size. A bar has its place whether it is needed or not, so the screen need not be laid out: that
+        costs 30 ms, in the middle of a burst of calls."""
+        self.set_reactive(ScrollView.virtual_size, size)
+        self.vertical_scrollbar.window_virtual_size = size.height
+        self.scroll_y = self.validate_scroll_y(self.scroll_y)
 
     def clear(self) -> None:
         """Forget all, as when another engine is shown."""
@@ -303,11 +301,6 @@ class Lines(ScrollView, Generic[S], can_focus=True):
         elif new_value >= self.max_scroll_y and new_value > old_value and not self._frozen:
             self.following, self.came = True, 0
         self.refresh()
-
-    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
-        """A bar comes a layout after the scrolling that makes it necessary, and would not know of it."""
-        if shown:
-            self.vertical_scrollbar.position = self.scroll_y
 
     def on_resize(self) -> None:
         """Columns are laid out anew."""

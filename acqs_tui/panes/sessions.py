@@ -70,7 +70,7 @@ def columns(wall: Callable[[], float], *, has_pids: bool) -> list[Column[Session
         Column("for", 7, since, right=True),
         Column("action", 10, lambda r: (printable(r["action"]), "name")),
         *([pid] if has_pids else []),
-        Column("why", 0, lambda r: (printable(r.get("why", "")), "alarm")),
+        Column("why", 0, lambda r: (printable(r.get("why", "")), "alarm"), least=52),
     ]
 
 
