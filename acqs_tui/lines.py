@@ -43,7 +43,8 @@ class Lines(ScrollView, Generic[S], can_focus=True):
 
     DEFAULT_CSS = """
     Lines { background: $surface; color: $foreground; scrollbar-size-vertical: 1; overflow-x: hidden;
-            overflow-y: scroll; }
+            overflow-y: scroll; scrollbar-background: $surface; scrollbar-background-hover: $surface;
+            scrollbar-background-active: $surface; }
     Lines > .lines--header { color: $text-muted; text-style: bold; background: $panel; }
     Lines > .lines--cursor { background: $primary 60%; color: $text; }
     Lines > .lines--blurred { background: $primary 25%; }
