@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -45,8 +46,11 @@ async def memory(scene: Scene, children: int = 20) -> Figure:
             man_ids, _ = insert([CALL] * children)
             await asyncio.to_thread(witness.await_calls, [channel_id(man_id) for man_id in man_ids])
         (server,) = processes_named("acqs-forkserver", engine.pid)
-        # COMPANY go on lingering of a burst: what a child takes is seen of those.
-        shares = [_pss(pid) for pid in processes_named("acqs-child", server)]
+        # COMPANY go on lingering of a burst: what a child takes is seen of those, not of one that ends meanwhile.
+        shares = []
+        for pid in processes_named("acqs-child", server):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                shares.append(_pss(pid))
         return figure("child_pss", "MB", shares, [_pss(server)], load=before, **scene.versions)
 
 
