@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,6 @@ from acqs_core.errors import ControlError, NotFound, Refused
 from acqs_core.queue.types import Depth, OutcomeRecord
 from acqs_core.settings import Settings
 from tests.hosted import running
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder whose name is short enough for a socket's."""
-    with tempfile.TemporaryDirectory(prefix="acqs-") as made:
-        yield Path(made)
 
 
 @pytest.fixture

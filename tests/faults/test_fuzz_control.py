@@ -8,9 +8,8 @@ import contextlib
 import json
 import os
 import random
-import tempfile
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,6 @@ DOES = ["page", "newer", "rows", "counts", "unknown", "timeline", "waiting", "se
 GIVEN = ["before", "limit", "status", "than", "man_ids", "cap", "man_id", "over", "actor", "reason", "expect",
          "older_than", "action", "callerid", "lines", "feeds", "self", "may_call_twice"]  # fmt: skip
 HELLO = b'{"acqs":1,"read_only":false}\n'
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder whose name is short enough for a socket's."""
-    with tempfile.TemporaryDirectory(prefix="acqs-") as made:
-        yield Path(made)
 
 
 @pytest.fixture

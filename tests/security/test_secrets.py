@@ -9,11 +9,10 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import traceback
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -49,12 +48,6 @@ def database(mariadb_server: MariaDB) -> str:
         f"GRANT ALL ON `{name}`.* TO 'kept'@'127.0.0.1'"
     )
     return name
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="acqs-") as made:
-        yield Path(made)
 
 
 class Run:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from acqs_core.control.client import Client
 from acqs_core.control.server import SELDOM
@@ -29,13 +25,6 @@ def crowd(*, here: bool) -> Crowd:
     """A crowd that never leaves, or that is never there."""
     waits, began = itertools.count(), iter([time.monotonic() - 1.0])
     return Crowd(lambda: float(next(waits)) if here else 0.0, lambda: next(began, time.monotonic()))
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder whose name is short enough for a socket's."""
-    with tempfile.TemporaryDirectory(prefix="acqs-") as made:
-        yield Path(made)
 
 
 class Looked(Script):

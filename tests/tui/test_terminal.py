@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,12 +18,6 @@ from tests.tui.terminal import ALTERNATE, CURSOR, ROOT, Terminal, on_terminal
 
 CALLERID = scene.rows()[-1].row.callerid
 """Of the newest row: the console shows it once it is attached."""
-
-
-@pytest.fixture
-async def folder() -> AsyncIterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="acqs-") as one:
-        yield Path(one)
 
 
 @pytest.fixture
