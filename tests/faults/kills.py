@@ -124,8 +124,10 @@ class _Succession:
             await victim.said("stopped at", PATIENCE)
             heir = await self._start(stop)
         else:
-            # Its listener may come to the stop before its sender holds a lease.
-            await victim.said(("sender: lease of", "stopped at"), PATIENCE)
+            # Both leases are the victim's before another stands by, which would else take one of the two, and with it
+            # the work that brings the victim to its stop. It may come there before it holds the second.
+            for role in ("sender", "listener"):
+                await victim.said((f"{role}: lease of", "stopped at"), PATIENCE)
             heir = await self._start(stop)
             # What the one before has left may have brought the victim to its stop by now.
             await heir.said(("sender: another engine", "sender: lease of"), PATIENCE)
