@@ -28,12 +28,6 @@ from tests.hosted import running
 
 
 @pytest.fixture
-async def engine(folder: Path) -> AsyncIterator[Engine]:
-    async with running(Settings(), folder) as one:
-        yield one
-
-
-@pytest.fixture
 async def console(engine: Engine, folder: Path) -> AsyncIterator[Client]:
     async with await Client.attach("127.0.0.1", str(folder)) as client:
         yield client

@@ -9,7 +9,7 @@ import json
 import os
 import random
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,8 @@ from acqs_core.control.client import Client
 from acqs_core.control.feeds import NAMES
 from acqs_core.engine import Engine
 from acqs_core.errors import AcqsError, ControlError
-from acqs_core.settings import Settings
 from acqs_tui.rows import unpack
 from tests.faults.effort import FUZZING, LONGER
-from tests.hosted import running
 
 SEED = int(os.environ.get("ACQS_FUZZ_SEED", "0"))
 ROUNDS = 60 * (LONGER if FUZZING else 1)
@@ -33,12 +31,6 @@ DOES = ["page", "newer", "rows", "counts", "unknown", "timeline", "waiting", "se
 GIVEN = ["before", "limit", "status", "than", "man_ids", "cap", "man_id", "over", "actor", "reason", "expect",
          "older_than", "action", "callerid", "lines", "feeds", "self", "may_call_twice"]  # fmt: skip
 HELLO = b'{"acqs":1,"read_only":false}\n'
-
-
-@pytest.fixture
-async def engine(folder: Path) -> AsyncIterator[Engine]:
-    async with running(Settings(), folder) as one:
-        yield one
 
 
 def value(chance: random.Random, depth: int = 3) -> Any:

@@ -52,12 +52,6 @@ async def folder() -> AsyncIterator[Path]:
         yield Path(made)
 
 
-@pytest.fixture
-async def engine(folder: Path) -> AsyncIterator[Engine]:
-    async with running(Settings(), folder) as one:
-        yield one
-
-
 async def told(path: Path, *, groups: tuple[int, ...] = ()) -> str:
     """What a process of nobody's, with these groups too, is told there."""
     them = pwd.getpwnam(NOBODY)

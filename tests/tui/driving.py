@@ -9,6 +9,7 @@ from textual import events
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widget import Widget
+from textual.widgets import Static
 
 from acqs_tui.app import Console
 
@@ -73,3 +74,18 @@ def painted(widget: Widget) -> str:
     """What of a widget is on the screen."""
     lines = (widget.render_line(y).text.rstrip() for y in range(widget.size.height))
     return "\n".join(lines).rstrip()
+
+
+def text_of(pilot: Pilot[int], selector: str) -> str:
+    """What this Static of the uppermost screen says."""
+    return str(pilot.app.screen.query_one(selector, Static).render())
+
+
+def strip_of(pilot: Pilot[int]) -> str:
+    """What is told of the row that is followed."""
+    return str(console_of(pilot).strip.render())
+
+
+def said(pilot: Pilot[int]) -> str:
+    """What the console has said in passing."""
+    return "\n".join(str(one.message) for one in pilot.app._notifications)
