@@ -26,16 +26,12 @@ class Followed:
         self.man_id = man_id
         self.steps: list[RowRecord] = []
 
-    def see(self, record: RowRecord) -> bool:
-        """Take the row's newest state; whether that is another."""
-        last = self.steps[-1] if self.steps else None
-        if last is not None and (last.status, last.outcome) == (record.status, record.outcome):
-            return False
-        if last is not None and last.status is record.status:
+    def see(self, record: RowRecord) -> None:
+        """Take the row as it is now: its answer or channel may be all that is new."""
+        if self.steps and self.steps[-1].status is record.status:
             self.steps[-1] = record
         else:
             self.steps.append(record)
-        return True
 
     @property
     def has_ended(self) -> bool:

@@ -6,10 +6,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from acqs_core.action import raw
+from acqs_core.action import Row, Status, raw
+from acqs_core.control.wire import RowView
 from acqs_core.engine import Engine
 from acqs_tui.forms import FORMS
+from acqs_tui.rows import RowRecord
 from acqs_tui.screens.inject import InjectScreen
+from acqs_tui.strip import Followed
 from tests.tui.driving import console_of, press, strip_of, text_of, until
 
 
@@ -121,3 +124,20 @@ async def test_a_row_that_has_ended_before_it_is_followed_is_told_of_all_the_sam
     await until(pilot, answered)
     console.deeds.follow(man_id)
     assert "answered by Asterisk" in strip_of(pilot)
+
+
+def test_an_answer_is_told_of_a_row_that_was_seen_before_it_was_answered() -> None:
+    followed = Followed(7)
+    for response in ("N", "Y"):
+        assert not followed.has_ended
+        followed.see(RowRecord(RowView(Row(7, "Ping", "", (), Status.SENT, response=response)), 0.0))
+    assert followed.has_ended
+    assert followed.drawn().plain == " row 7  ◑ SENT  answered by Asterisk"
+
+
+def test_a_channel_that_comes_after_the_ringing_is_told_in_its_place() -> None:
+    followed = Followed(7)
+    for channel in ("", "PJSIP/100-1"):
+        row = Row(7, "Originate", "", (), Status.UPDATED, channel=channel)
+        followed.see(RowRecord(RowView(row), 0.0))
+    assert followed.drawn().plain == " row 7  ● UPDATED PJSIP/100-1  "
