@@ -155,10 +155,10 @@ async def test_a_click_selects_a_title_sorts_and_the_wheel_pins(pilot: Pilot[int
     await pilot.pause()
     await pilot.click(lines, offset=(5, 3))
     first = round(lines.scroll_y)
-    assert lines.selected == lines.window[first + 2].id
+    await until(pilot, lambda: lines.selected == lines.window[first + 2].id)
     assert not lines.following
     await pilot.click(lines, offset=(12, 0))
-    assert lines.sorted_by == "age"
+    await until(pilot, lambda: lines.sorted_by == "age")
     await press(pilot, "end")
     await until(pilot, lambda: lines.following)
     lines.scroll_up(animate=False)
