@@ -68,11 +68,12 @@ class Console(App[int]):
         demo: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        crowd: Crowd | None = None,
     ) -> None:
         super().__init__()
         self.settings, self.clock, self.wall = settings, clock, wall
         self.read_only, self.demo = read_only, demo
-        self.crowd = Crowd()
+        self.crowd = crowd or Crowd()
         self.feed = Feed(settings, read_only=read_only, demo=demo, clock=clock, crowd=self.crowd)
         self.queue_pane = QueuePane(settings.console.window, clock)
         self.sessions_pane = SessionsPane(wall)

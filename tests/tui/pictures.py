@@ -22,7 +22,7 @@ from acqs_core.settings import ConsoleSettings, ControlSettings, Settings
 from acqs_tui.app import Console
 from tests.tui import scene
 from tests.tui.driving import PATIENCE, heard, until
-from tests.tui.scripted import Clock, Script, night, telling
+from tests.tui.scripted import Clock, Script, night, nobody_else, telling
 
 SETTLING = 0.05
 """Seconds between two looks at a screen: a scroll bar comes a layout later than what makes it necessary."""
@@ -44,10 +44,11 @@ async def showing(
         settings = Settings(
             server_ip=scene.SERVER, control=ControlSettings(folder=folder), console=ConsoleSettings(theme=theme)
         )
-        async with telling(script, Path(folder)):
+        async with telling(script, Path(folder), crowd=nobody_else()):
             console = Console(
-                settings, read_only=read_only, clock=lambda: scene.NOW, wall=lambda: scene.BEGAN.timestamp() + scene.NOW
-            )
+                settings, read_only=read_only, crowd=nobody_else(),
+                clock=lambda: scene.NOW, wall=lambda: scene.BEGAN.timestamp() + scene.NOW,
+            )  # fmt: skip
             console.counters._clock = past  # the rates alone have a history
             console.animation_level = "none"
             async with console.run_test(size=size, notifications=True) as pilot:
