@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import sqlite3
 import subprocess
@@ -22,6 +23,11 @@ from tests.embedded.test_cli import Run, run, told
 __all__ = ["run"]
 
 SERVER_IP = "10.1.1.1"
+
+CTRL_C = b"\x03"
+
+SILENCE = 5.0
+"""Seconds after which a person would press a key again."""
 
 
 def waited(folder: Path, seconds: int, rows: int) -> None:
@@ -86,7 +92,7 @@ def test_a_resume_that_is_interrupted_leaves_the_queue_paused_and_says_so(
     assert not queue.control().paused
 
 
-@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x03", b"\x04"], ids=["n", "Enter", "Ctrl+C", "Ctrl+D"])
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", CTRL_C, b"\x04"], ids=["n", "Enter", "Ctrl+C", "Ctrl+D"])
 @pytest.mark.parametrize("deed", ["resume", "queue purge --older-than 0"])
 def test_what_is_not_confirmed_is_not_done_and_ends_as_refused(
     run: Run, tmp_path: Path, queue: Store, deed: str, answer: bytes
@@ -102,7 +108,8 @@ def test_what_is_not_confirmed_is_not_done_and_ends_as_refused(
     os.close(terminal)
     read_until(seen, "[y/N]: ")
     os.write(seen, answer)
-    said = read_until(seen, None)
+    # A signal between the prompt and the read that waits for its answer is heard at the next key.
+    said = read_until(seen, None, again=answer if answer == CTRL_C else b"")
     os.close(seen)
     assert asking.wait(30) == 5, said
     assert "it was not confirmed; nothing was changed" in said
@@ -111,10 +118,13 @@ def test_what_is_not_confirmed_is_not_done_and_ends_as_refused(
     assert [row.man_id for row in queue.page(status=Status.NEW).rows] == [1]
 
 
-def read_until(terminal: int, wanted: str | None) -> str:
-    """What a terminal shows until this text comes, or (None) until its end."""
+def read_until(terminal: int, wanted: str | None, again: bytes = b"") -> str:
+    """What a terminal shows until this text comes, or (None) until its end; these keys are pressed again and again
+    while nothing comes."""
     said = ""
     while wanted is None or wanted not in said:
+        while again and not select.select([terminal], [], [], SILENCE)[0]:
+            os.write(terminal, again)
         try:
             data = os.read(terminal, 4096)
         except OSError:  # how Linux says that the other side of a terminal is closed
