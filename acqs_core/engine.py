@@ -10,11 +10,8 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import os
-import secrets
-import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar
 
@@ -23,7 +20,6 @@ from acqs_core.ami.session import Endpoint
 from acqs_core.errors import QueueError
 from acqs_core.listener.listener import Listener
 from acqs_core.queue.database import Database
-from acqs_core.queue.lease import Leases
 from acqs_core.queue.store import Store
 from acqs_core.queue.types import Control, Depth, Grant, Role
 from acqs_core.queue.writer import Writer
@@ -31,19 +27,11 @@ from acqs_core.sender import opening
 from acqs_core.sender.sender import Sender
 from acqs_core.settings import Settings
 from acqs_core.telemetry import Telemetry
+from acqs_core.tenure import LEASE_EVERY, STANDBY_EVERY, Tenure
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-LEASE_TTL = 3.0
-"""Seconds after which a lease that is not renewed may be taken over: two renewals may fail, and whoever stands by has
-sent its first action within 5 s of the holder's death."""
-
-LEASE_EVERY = 1.0
-"""Seconds between renewals, and between looks at the pause."""
-
-STANDBY_EVERY = 0.5
 
 BOOTS = "waits for Asterisk to boot"
 """A listener's word in its lease while it is not connected, or Asterisk has not said that it is fully booted."""
@@ -61,27 +49,15 @@ class Engine:
     def __init__(self, settings: Settings, *, send: bool = True, listen: bool = True) -> None:
         self._settings = settings
         self._db = Database.of(settings.queue, pool_size=THREADS)
-        self._lease_db = Database.of(settings.queue, pool_size=1)
         self.store = Store(self._db, settings.server_ip, serve_blank=settings.serve_blank)
-        self._leases = Leases(self._lease_db)
         self._threads = ThreadPoolExecutor(THREADS, "acqs-db")
-        self._lease_thread = ThreadPoolExecutor(1, "acqs-lease")
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.telemetry = Telemetry()
+        self._tenure = Tenure(settings, self.telemetry.pulse)
         self._writer = Writer(self.store, self._threads, self.telemetry)
-        self._grants: dict[str, Grant] = {}
         self._granted = {"sender": asyncio.Event(), "listener": asyncio.Event()}
         """The lease is held and what its last holder left has been put right."""
-        self._standing_by: dict[str, str] = {}
-        """Why a role's lease is not ours, in words, of each role that another engine has."""
-        self._database_trouble: str | None = "the database has not been asked yet"
-        """What the last statement about a lease met, and there is one every second; None while all is well."""
-        self._listener_elsewhere = not listen
-        """Another engine listens, if any: what it says in its lease is all that is known here of Asterisk's boot."""
         self._boots = False
-        """It says that it waits for Asterisk to boot."""
-        self._elsewhere: dict[str, str] = {}
-        """Who else holds a role's lease, as far as is known."""
+        """Another engine listens and says in its lease that it waits for Asterisk to boot."""
         self._control = Control(False)
         """The pause, as who sends saw it last."""
         self.stopping = asyncio.Event()
@@ -121,10 +97,10 @@ class Engine:
             writing = tasks.create_task(self._writer.run(), name="writer")
             loops.append(tasks.create_task(self._watch_ready(), name="ready"))
             if self.listener is not None:
-                loops.append(tasks.create_task(self._hold("listener", self._listen), name="listener"))
+                loops.append(tasks.create_task(self._tenure.hold("listener", self._listen), name="listener"))
             if self.sender is not None:
                 sending = tasks.create_task(self.sender.run(), name="sender")
-                keeping = tasks.create_task(self._hold("sender", self._send), name="sender lease")
+                keeping = tasks.create_task(self._tenure.hold("sender", self._send), name="sender lease")
             await self.stopping.wait()
             log.info("draining")
             if self.sender is not None:
@@ -138,11 +114,9 @@ class Engine:
             self.telemetry.pulse.beat("last writes", LAST_WRITES)
             await self._write_the_last()
             writing.cancel()
-        await self._release()
+        await self._tenure.release()
         self._db.dispose()
-        self._lease_db.dispose()
         self._threads.shutdown(wait=False)
-        self._lease_thread.shutdown(wait=False)
         counters = self.telemetry.counters
         log.info("stopped: %d sent, %d answered", counters.sent - counters.unsent, counters.answered)
 
@@ -166,47 +140,19 @@ class Engine:
 
     # Leases: one sender and one listener per server_ip (design §3).
 
-    async def _hold(self, role: Role, while_held: Callable[[Grant], Awaitable[None]]) -> None:
-        """Take the lease whenever it is free, and do the role's work while it is ours."""
-        said = ""
-        while True:
-            self.telemetry.pulse.beat(f"{role} lease", LEASE_EVERY)
-            try:
-                grant = await self._lease(self._leases.acquire, self._settings.server_ip, role, self.holder, LEASE_TTL)
-                if role == "listener":
-                    self._listener_elsewhere = grant is None
-                says = "" if grant else await self._other_holder(role)
-            except QueueError as error:
-                grant, says = None, f"{role}: the database is not to be had: {error}"
-            if says and says != said:
-                log.warning("%s", says)
-            said = self._standing_by[role] = says
-            if grant is None:
-                await asyncio.sleep(STANDBY_EVERY)
-                continue
-            self._grants[role] = grant
-            log.info("%s: lease of %s held, token %d", role, grant.server_ip, grant.token)
-            try:
-                await while_held(grant)
-            finally:
-                if self._grants.get(role) is grant and not self.stopping.is_set():
-                    del self._grants[role]
-                    self._granted[role].clear()
+    @property
+    def holder(self) -> str:
+        """Who this engine is in its leases."""
+        return self._tenure.holder
 
-    async def _other_holder(self, role: Role) -> str:
-        """Who has the lease that we did not get, in words."""
-        leases = await self._lease(self._leases.view, self._settings.server_ip)
-        self._elsewhere[role] = holder = next((lease.holder for lease in leases if lease.role == role), "")
-        who = f"another engine ({_place(holder)})" if holder else "another engine"
-        return f"{role}: {who} serves {self._settings.server_ip}; standing by"
+    @property
+    def _listener_elsewhere(self) -> bool:
+        """Whether another engine listens, if any: what it says in its lease is all that is known here of Asterisk's
+        boot."""
+        return self.listener is None or "listener" in self._tenure.elsewhere
 
     async def _renewed(self, grant: Grant) -> bool:
-        """One renewal. A database that is away is no loss: the token still guards every statement."""
-        self.telemetry.pulse.beat(f"{grant.role} lease", LEASE_EVERY)
-        try:
-            return bool(await self._lease(self._leases.renew, grant, LEASE_TTL, self._lease_state(grant.role)))
-        except QueueError:
-            return True
+        return await self._tenure.renew(grant, self._lease_state(grant.role))
 
     def _lease_state(self, role: Role) -> str:
         """What whoever looks at the leases is told: a sender in another process must know when Asterisk boots."""
@@ -217,7 +163,7 @@ class Engine:
         assert self.sender is not None
         if self._listener_elsewhere:
             with contextlib.suppress(QueueError):  # the renewal tells of it
-                leases = await self._lease(self._leases.view, self._settings.server_ip)
+                leases = await self._tenure.view()
                 before = self._boots
                 self._boots = any(one.live and one.role == "listener" and one.state == BOOTS for one in leases)
                 if self._boots and not before:
@@ -245,7 +191,7 @@ class Engine:
         finally:
             if not self.stopping.is_set():
                 self.sender.lose_lease()
-        log.warning("sender: the lease was lost")
+        self._granted["sender"].clear()
 
     async def _follow_pause(self) -> None:
         # All connections at once, so that they are open before the first burst needs them.
@@ -282,12 +228,7 @@ class Engine:
             listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
-        log.warning("listener: the lease was lost")
-
-    async def _release(self) -> None:
-        for grant in self._grants.values():
-            with contextlib.suppress(QueueError):
-                await self._lease(self._leases.release, grant)
+        self._granted["listener"].clear()
 
     async def _watch_ready(self) -> None:
         for role, part in (("listener", self.listener), ("sender", self.sender)):
@@ -309,8 +250,8 @@ class Engine:
         """What an operator must know first: DRAINING, PAUSED, RUNNING, STANDBY (another engine serves), STARTING."""
         if self.stopping.is_set():
             return "DRAINING"
-        if not self._grants:
-            return "STANDBY" if any(self._standing_by.values()) else "STARTING"
+        if not self._tenure.grants:
+            return "STANDBY" if any(self._tenure.standing_by.values()) else "STARTING"
         if self._control.paused:
             return "PAUSED"
         return "RUNNING" if self.ready.is_set() else "STARTING"
@@ -345,19 +286,22 @@ class Engine:
         `paused` is None for who does not hold the sender's lease, and does not look. `holders` are who has which lease.
         """
         trouble = list(dict.fromkeys(text for text in self._troubles() if text))
-        tokens = {role: grant.token for role, grant in self._grants.items()}
+        tenure = self._tenure
+        tokens = {role: grant.token for role, grant in tenure.grants.items()}
         return {
             "server_ip": self._settings.server_ip,
             "state": self.state,
             "holder": self.holder,
             "leases": {role: tokens.get(role) for role in self._roles},
-            "standing_by": [role for role in self._roles if self._standing_by.get(role)],
-            "holders": {role: self.holder if role in tokens else self._elsewhere.get(role, "") for role in self._roles},
-            "paused": self._control.paused if "sender" in self._grants else None,
+            "standing_by": [role for role in self._roles if tenure.standing_by.get(role)],
+            "holders": {
+                role: self.holder if role in tokens else tenure.elsewhere.get(role, "") for role in self._roles
+            },
+            "paused": self._control.paused if "sender" in tokens else None,
             "pause": self._pause(),
             "ready": not trouble,
             "uptime": round(time.monotonic() - self._started, 3),
-            "up": {"database": self._database_trouble is None} | self._asterisk(),
+            "up": {"database": tenure.trouble is None} | self._asterisk(),
             "database": self._db.place,
             "asterisk": self.listener.connected_to if self.listener is not None else None,
             **self.telemetry.plain(),
@@ -372,7 +316,7 @@ class Engine:
     def _pause(self) -> dict[str, Any] | None:
         """By whom, why and since when (UTC) sending is paused, where it is known that it is."""
         control = self._control
-        if "sender" not in self._grants or not control.paused:
+        if "sender" not in self._tenure.grants or not control.paused:
             return None
         at = control.at.isoformat() if control.at is not None else None
         return {"actor": control.actor, "reason": control.reason, "at": at}
@@ -385,34 +329,20 @@ class Engine:
     def _asterisk(self) -> dict[str, bool]:
         """Whether it answers, as far as those know who should be connected to it now."""
         told = [] if self.sender is None else [self.sender.asterisk_answers]
-        if self.listener is not None and "listener" in self._grants:
+        if self.listener is not None and "listener" in self._tenure.grants:
             told.append(self.listener.ready.is_set())
         return {"asterisk": all(told)} if told else {}
 
     def _troubles(self) -> list[str | None]:
-        out = ["draining" if self.stopping.is_set() else None, self._database_trouble, self._writer.failing]
+        out = ["draining" if self.stopping.is_set() else None, self._tenure.trouble, self._writer.failing]
         for role in self._roles:
             if not self._granted[role].is_set():
-                out.append(self._standing_by.get(role) or f"{role}: has not taken over yet")
+                out.append(self._tenure.standing_by.get(role) or f"{role}: has not taken over yet")
         if self.sender is not None:
             out.append(self.sender.trouble)
-        if self.listener is not None and "listener" in self._grants:
+        if self.listener is not None and "listener" in self._tenure.grants:
             out.append(self.listener.trouble)
         return out
 
     async def _in_thread(self, work: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-
-    async def _lease(self, work: Callable[..., T], *args: object) -> T:
-        try:
-            result = await asyncio.get_running_loop().run_in_executor(self._lease_thread, work, *args)
-        except QueueError as error:
-            self._database_trouble = str(error)
-            raise
-        self._database_trouble = None
-        return result
-
-
-def _place(holder: str) -> str:
-    """Host and process of who holds a lease."""
-    return holder.rpartition(":")[0]

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from acqs_core.action import Outcome, Status, call
-from acqs_core.engine import LEASE_TTL, THREADS, Engine
+from acqs_core.engine import THREADS, Engine
 from acqs_core.queue import schema
 from acqs_core.queue.database import Database
 from acqs_core.queue.lease import Leases
 from acqs_core.settings import Settings
 from acqs_core.simulator import Simulator, User
+from acqs_core.tenure import LEASE_TTL
 
 WANTED = "^Event: (Newchannel|Newstate|NewCallerid|Rename|Hangup|OriginateResponse|FullyBooted|Shutdown)[[:cntrl:]]"
 USERS = {
