@@ -12,6 +12,7 @@ import ctypes
 import gc
 import itertools
 import json
+import logging
 import os
 import select
 import signal
@@ -201,6 +202,7 @@ def _live(control: socket.socket, stderr: int, request: dict[str, Any]) -> None:
     except SystemExit as end:
         code = int(end.code or 0)
     finally:
+        logging.shutdown()  # its last words, which os._exit would not wait for
         sys.stderr.flush()
         os._exit(code)
 

@@ -98,7 +98,8 @@ class World:
     def _patch(self) -> None:
         enter = self._stack.enter_context
         enter(mock.patch("time.monotonic", self._clock))
-        enter(mock.patch("acqs_core.engine.ThreadPoolExecutor", self._threads))
+        for owner in ("engine", "tenure"):
+            enter(mock.patch(f"acqs_core.{owner}.ThreadPoolExecutor", self._threads))
         enter(mock.patch("acqs_core.sender.opening.opener", return_value=ModelOpener(self.box)))
         enter(mock.patch("acqs_core.listener.listener.Session.open", self.box.listen))
         for when in ("before", "after"):
