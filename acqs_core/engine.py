@@ -194,7 +194,9 @@ class Engine:
         self._granted["sender"].clear()
 
     async def _follow_pause(self) -> None:
-        # All connections at once, so that they are open before the first burst needs them.
+        # All connections at once, so that they are open before the first burst needs them, with a statement that one
+        # thread has run before.
+        await self._look_at_pause()
         await asyncio.gather(*(self._in_thread(self.store.control) for _ in range(THREADS)), return_exceptions=True)
         while True:
             await self._look_at_pause()

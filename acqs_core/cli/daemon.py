@@ -79,6 +79,7 @@ def _serve(
 def serve(make: Callable[[], Engine], metrics: MetricsSettings) -> None:
     """Run an engine until SIGTERM or SIGINT, on uvloop where it is installed; a service manager is kept informed."""
     import asyncio
+    import faulthandler
     import signal
 
     from acqs_core import loop, notify
@@ -95,6 +96,7 @@ def serve(make: Callable[[], Engine], metrics: MetricsSettings) -> None:
         if following is not None:
             following.cancel()
 
+    faulthandler.enable(2)  # whatever ends the interpreter itself, the log tells where it was
     with asyncio.Runner(loop_factory=loop.factory()) as runner:
         runner.run(main())
 

@@ -263,5 +263,14 @@ def _tries(error: exc.DBAPIError) -> int:
 
 
 def statement(text: str, *lists: str) -> sa.TextClause:
-    """A statement made once and run many times; the parameters named in `lists` are IN lists."""
-    return sa.text(text).bindparams(*(sa.bindparam(name, expanding=True) for name in lists))
+    """A statement made once and run many times; the parameters named in `lists` are IN lists.
+
+    Compiled here once, by one thread. Several threads that were the first to run a statement, all at once, have ended
+    the process: CPython 3.11.7 crashed where it read an attribute of a parameter that they were adding others to
+    (SQLAlchemy 2.1.9; one of some 3,000 engines, and only in a crowd). Asked for here, its attributes are a dict by
+    then, which threads may share.
+    """
+    clause = sa.text(text).bindparams(*(sa.bindparam(name, expanding=True) for name in lists))
+    for part in (clause, *clause.compile().binds.values()):
+        vars(part)
+    return clause

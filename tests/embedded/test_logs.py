@@ -122,3 +122,18 @@ async def test_an_engine_whose_log_nobody_reads_sends_and_ends_as_ever(tmp_path:
             assert await asyncio.wait_for(process.wait(), 20) == 0
     os.close(reader)
     os.close(writer)
+
+
+async def test_where_an_interpreter_broke_down_is_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    async with Simulator() as simulator:
+        chosen = settings(tmp_path, simulator)
+        engine = Engine(chosen)
+        async with daemon(chosen, tmp_path, log) as process:
+            man_id = engine.store.insert(NewAction("Ping", "", ()))
+            await until(engine, man_id, lambda t: t.row.response == "Y")
+            process.send_signal(signal.SIGSEGV)
+            assert await asyncio.wait_for(process.wait(), 20) == -signal.SIGSEGV
+    told = log.read_text()
+    assert "Fatal Python error: Segmentation fault" in told
+    assert 'acqs_core/cli/daemon.py", line ' in told

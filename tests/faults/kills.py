@@ -173,7 +173,7 @@ async def takes_over(place: Place, heir: Headless, lost: float, unsent: Collecti
         acted = await asyncio.to_thread(place.ground.witness.first, unsent, PATIENCE)
     except TimeoutError as error:
         rows = [(row.man_id, str(row.status)) for row in place.store.by_ids(list(unsent))]
-        said = [one.get("message", one) for one in heir.log[-8:]]
+        said = [one.get("message", one) for one in heir.log[-60:]]
         raise TimeoutError(f"{error}; they are {rows}; their heir {await heir.state()} and said last: {said}") from None
     listens = moment(await heir.said("listener: connected to", PATIENCE))
     return max(acted, listens) - lost

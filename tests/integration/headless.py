@@ -72,7 +72,7 @@ class Headless:
         try:
             async with asyncio.timeout(seconds), self._logged:
                 while (line := found()) is None:
-                    assert not self._reading.done(), f"it ended without saying {start!r}: {self.log}"
+                    assert not self._reading.done(), f"it {await self.state()} without saying {start!r}: {self.log}"
                     await self._logged.wait()
         except TimeoutError:
             raise AssertionError(f"it did not say {start!r} within {seconds:g} s: {self.log}") from None
