@@ -199,8 +199,8 @@ class Engine:
         await self._look_at_pause()
         await asyncio.gather(*(self._in_thread(self.store.control) for _ in range(THREADS)), return_exceptions=True)
         while True:
-            await self._look_at_pause()
             await asyncio.sleep(LEASE_EVERY)
+            await self._look_at_pause()
 
     async def _look_at_pause(self) -> None:
         assert self.sender is not None
