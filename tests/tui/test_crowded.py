@@ -16,15 +16,17 @@ from acqs_core.settings import ControlSettings, Settings
 from acqs_tui.feed import NEWER_SELDOM, PAGE, PAGE_SELDOM, Feed
 from tests.tui import scene
 from tests.tui.driving import comes
-from tests.tui.scripted import Clock, Script, ScriptedDesk, telling
+from tests.tui.scripted import Clock, Script, ScriptedDesk, nobody_else, telling
 
 EVENTS = 12
 
 
 def crowd(*, here: bool) -> Crowd:
     """A crowd that never leaves, or that is never there."""
+    if not here:
+        return nobody_else()
     waits, began = itertools.count(), iter([time.monotonic() - 1.0])
-    return Crowd(lambda: float(next(waits)) if here else 0.0, lambda: next(began, time.monotonic()))
+    return Crowd(lambda: float(next(waits)), lambda: next(began, time.monotonic()))
 
 
 class Looked(Script):

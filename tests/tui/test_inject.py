@@ -16,11 +16,19 @@ from acqs_tui.strip import Followed
 from tests.tui.driving import console_of, press, strip_of, text_of, until
 
 
+async def opened(pilot: Pilot[int]) -> InjectScreen:
+    """The dialog, ready for its first field to be typed."""
+    await press(pilot, "i")
+    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    screen = pilot.app.screen
+    assert isinstance(screen, InjectScreen)
+    return screen
+
+
 async def test_a_call_is_injected_as_previewed_and_followed_until_it_ends(engine: Engine, pilot: Pilot[int]) -> None:
     console = console_of(pilot)
     await until(pilot, lambda: console.feed.status["channel_ids"])
-    await press(pilot, "i")
-    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await opened(pilot)
     await press(pilot, *"Local/600@default", "tab", *"610")
     await until(pilot, lambda: "Exten: 610" in text_of(pilot, "#message"))
     shown = text_of(pilot, "#message").splitlines()
@@ -40,8 +48,7 @@ async def test_a_call_is_injected_as_previewed_and_followed_until_it_ends(engine
 async def test_a_form_says_what_is_wrong_while_it_is_typed_and_injects_nothing(
     engine: Engine, pilot: Pilot[int]
 ) -> None:
-    await press(pilot, "i")
-    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await opened(pilot)
     assert "give the channel" in text_of(pilot, "#error")
     await press(pilot, *"PJSIP/x", "enter")
     await until(pilot, lambda: "give one target" in text_of(pilot, "#error"))
@@ -50,8 +57,7 @@ async def test_a_form_says_what_is_wrong_while_it_is_typed_and_injects_nothing(
 
 
 async def test_a_caller_id_that_is_too_long_is_refused_while_it_is_typed(engine: Engine, pilot: Pilot[int]) -> None:
-    await press(pilot, "i")
-    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await opened(pilot)
     await press(pilot, *"PJSIP/100", "tab", *"610", "tab", "tab", "tab", "tab", *"V314031411000070")
     await until(pilot, lambda: "V314031411000070" in text_of(pilot, "#message").replace("TEST", ""))
     await press(pilot, *"5")
@@ -61,8 +67,7 @@ async def test_a_caller_id_that_is_too_long_is_refused_while_it_is_typed(engine:
 
 async def test_what_was_typed_last_is_there_again(engine: Engine, pilot: Pilot[int]) -> None:
     for typed in ("PJSIP/100", ""):
-        await press(pilot, "i")
-        await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+        await opened(pilot)
         await press(pilot, *typed)
         box = pilot.app.screen.query_one("#call-channel", Input)
         await until(pilot, lambda: box.value == "PJSIP/100")  # noqa: B023
@@ -71,8 +76,7 @@ async def test_what_was_typed_last_is_there_again(engine: Engine, pilot: Pilot[i
 
 
 async def test_the_next_form_is_a_key_away(engine: Engine, pilot: Pilot[int]) -> None:
-    await press(pilot, "i")
-    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await opened(pilot)
     await press(pilot, "ctrl+t")
     await until(pilot, lambda: "give the channel to move" in text_of(pilot, "#error"))
 
@@ -80,8 +84,7 @@ async def test_the_next_form_is_a_key_away(engine: Engine, pilot: Pilot[int]) ->
 async def test_lines_of_a_raw_action_are_typed_with_enter_and_injected_with_ctrl_s(
     engine: Engine, pilot: Pilot[int]
 ) -> None:
-    await press(pilot, "i")
-    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
+    await opened(pilot)
     assert "Enter" in text_of(pilot, "#hints")
     await press(pilot, "ctrl+t", "ctrl+t", "ctrl+t", "ctrl+t")
     await until(pilot, lambda: "Enter" not in text_of(pilot, "#hints"))
@@ -96,10 +99,7 @@ async def test_lines_of_a_raw_action_are_typed_with_enter_and_injected_with_ctrl
 async def test_what_is_typed_right_after_the_next_form_stands_in_its_first_field(
     engine: Engine, pilot: Pilot[int]
 ) -> None:
-    await press(pilot, "i")
-    await until(pilot, lambda: isinstance(pilot.app.focused, Input))
-    screen = pilot.app.screen
-    assert isinstance(screen, InjectScreen)
+    screen = await opened(pilot)
     for _ in range(2):
         screen.action_next_form()
     assert pilot.app.focused is screen.query_one("#hangup-channel")
